@@ -1,0 +1,35 @@
+#include "client/channel.h"
+
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+#include <grpcpp/support/channel_arguments.h>
+
+#include "absl/strings/str_cat.h"
+
+namespace postrider::client {
+namespace {
+
+// gRPC waits 1 s and then up to 2 minutes before it connects again; a server that restarts is back
+// sooner than that.
+constexpr int kMinReconnectMillis = 100;
+constexpr int kMaxReconnectMillis = 2000;
+
+}  // namespace
+
+std::shared_ptr<grpc::Channel> MakeChannel(const ClientOptions& options) {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
+  arguments.SetMaxSendMessageSize(kMaxMessageBytes);
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kMinReconnectMillis);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kMinReconnectMillis);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kMaxReconnectMillis);
+  return grpc::CreateCustomChannel(options.address, grpc::InsecureChannelCredentials(), arguments);
+}
+
+void Authorize(const ClientOptions& options, grpc::ClientContext* context) {
+  if (options.api_key.empty()) return;
+  context->AddMetadata("authorization", absl::StrCat("Bearer ", options.api_key));
+}
+
+}  // namespace postrider::client

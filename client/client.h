@@ -1,0 +1,91 @@
+// Calls to a Postrider server as plain functions: one overload of Call for each rpc that answers
+// once. Needs none of gRPC's headers.
+
+#ifndef POSTRIDER_CLIENT_CLIENT_H_
+#define POSTRIDER_CLIENT_CLIENT_H_
+
+#include <memory>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "client/options.h"
+#include "postrider/v1/delivery_service.pb.h"
+#include "postrider/v1/endpoint_service.pb.h"
+#include "postrider/v1/event_service.pb.h"
+#include "postrider/v1/publisher_service.pb.h"
+
+namespace postrider::client {
+
+// One connection to a server. Thread-safe; calls block their thread, and run side by side.
+//
+// Every Call makes one try of one rpc and waits for its answer for `timeout` at most. It returns
+// the code of the server with one plain sentence as its message; client/status_details.h reads
+// what else the server said. UNAVAILABLE and DEADLINE_EXCEEDED can also mean that the server was
+// not reached; then ErrorReason is empty and whether the call acted is unknown. After an error
+// `response` holds nothing of use.
+class Client {
+ public:
+  // Connects at the first call, so an address where nobody listens is found out there.
+  // INVALID_ARGUMENT as CheckOptions.
+  static absl::StatusOr<Client> Create(const ClientOptions& options);
+
+  Client(Client&&) noexcept;
+  Client& operator=(Client&&) noexcept;
+  ~Client();
+
+  // PublisherService. client/publisher.h adds idempotency keys and retries.
+  absl::Status Call(const v1::PublishRequest& request, v1::PublishResponse* response,
+                    absl::Duration timeout = kDefaultCallTimeout) const;
+  absl::Status Call(const v1::BatchPublishRequest& request, v1::BatchPublishResponse* response,
+                    absl::Duration timeout = kDefaultCallTimeout) const;
+
+  // EndpointService
+  absl::Status Call(const v1::CreateEndpointRequest& request, v1::CreateEndpointResponse* response,
+                    absl::Duration timeout = kDefaultCallTimeout) const;
+  absl::Status Call(const v1::GetEndpointRequest& request, v1::GetEndpointResponse* response,
+                    absl::Duration timeout = kDefaultCallTimeout) const;
+  absl::Status Call(const v1::ListEndpointsRequest& request, v1::ListEndpointsResponse* response,
+                    absl::Duration timeout = kDefaultCallTimeout) const;
+  absl::Status Call(const v1::UpdateEndpointRequest& request, v1::UpdateEndpointResponse* response,
+                    absl::Duration timeout = kDefaultCallTimeout) const;
+  absl::Status Call(const v1::DeleteEndpointRequest& request, v1::DeleteEndpointResponse* response,
+                    absl::Duration timeout = kDefaultCallTimeout) const;
+  absl::Status Call(const v1::EnableEndpointRequest& request, v1::EnableEndpointResponse* response,
+                    absl::Duration timeout = kDefaultCallTimeout) const;
+  absl::Status Call(const v1::DisableEndpointRequest& request,
+                    v1::DisableEndpointResponse* response,
+                    absl::Duration timeout = kDefaultCallTimeout) const;
+  absl::Status Call(const v1::RotateEndpointSecretRequest& request,
+                    v1::RotateEndpointSecretResponse* response,
+                    absl::Duration timeout = kDefaultCallTimeout) const;
+
+  // EventService
+  absl::Status Call(const v1::GetEventRequest& request, v1::GetEventResponse* response,
+                    absl::Duration timeout = kDefaultCallTimeout) const;
+  absl::Status Call(const v1::ListEventsRequest& request, v1::ListEventsResponse* response,
+                    absl::Duration timeout = kDefaultCallTimeout) const;
+
+  // DeliveryService
+  absl::Status Call(const v1::GetDeliveryRequest& request, v1::GetDeliveryResponse* response,
+                    absl::Duration timeout = kDefaultCallTimeout) const;
+  absl::Status Call(const v1::ListDeliveriesRequest& request, v1::ListDeliveriesResponse* response,
+                    absl::Duration timeout = kDefaultCallTimeout) const;
+  absl::Status Call(const v1::ListAttemptsRequest& request, v1::ListAttemptsResponse* response,
+                    absl::Duration timeout = kDefaultCallTimeout) const;
+  absl::Status Call(const v1::RedeliverDeliveryRequest& request,
+                    v1::RedeliverDeliveryResponse* response,
+                    absl::Duration timeout = kDefaultCallTimeout) const;
+  absl::Status Call(const v1::CancelDeliveryRequest& request, v1::CancelDeliveryResponse* response,
+                    absl::Duration timeout = kDefaultCallTimeout) const;
+
+ private:
+  struct Stubs;
+  explicit Client(std::unique_ptr<Stubs> stubs);
+
+  std::unique_ptr<Stubs> stubs_;
+};
+
+}  // namespace postrider::client
+
+#endif  // POSTRIDER_CLIENT_CLIENT_H_

@@ -1,0 +1,23 @@
+# postrider_embed_sql(HEADER FILES...): makes a header with one string constant a .sql file, so that
+# statements live in files of their own and a program needs none of them at run time.
+# storage/sql/find_due.sql becomes postrider::sql::kFindDue, named "find_due".
+function(postrider_embed_sql header)
+  set(text "// Made from storage/sql by cmake/EmbedSql.cmake.\n#pragma once\n#include \"storage/postgres/statement.h\"\nnamespace postrider::sql {\n")
+  foreach(file ${ARGN})
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
+    get_filename_component(name ${file} NAME_WE)
+    file(READ ${file} sql)
+    string(REGEX REPLACE "^[0-9]+_" "migration_" constant ${name})
+    string(REPLACE "_" ";" words ${constant})
+    set(constant "k")
+    foreach(word ${words})
+      string(SUBSTRING ${word} 0 1 first)
+      string(SUBSTRING ${word} 1 -1 rest)
+      string(TOUPPER ${first} first)
+      string(APPEND constant "${first}${rest}")
+    endforeach()
+    string(APPEND text "inline constexpr Statement ${constant}{\"${name}\", R\"SQL(${sql})SQL\"};\n")
+  endforeach()
+  string(APPEND text "}  // namespace postrider::sql\n")
+  file(CONFIGURE OUTPUT ${header} CONTENT "${text}" @ONLY)
+endfunction()

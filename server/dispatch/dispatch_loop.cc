@@ -1,0 +1,50 @@
+#include "server/dispatch/dispatch_loop.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace postrider::dispatch {
+
+void DispatchLoop::Start() {
+  thread_ = NamedThread("dispatch", [this] { Run(); });
+}
+
+void DispatchLoop::Stop() {
+  inputs_.Close();
+  thread_.Join();
+}
+
+void DispatchLoop::Run() {
+  std::vector<Input> inputs;
+  absl::Duration wait = absl::ZeroDuration();
+  while (inputs_.Take(wait, inputs)) {
+    for (Input& input : inputs) input(dispatcher_);
+    Turn turn = dispatcher_.Run(MonotonicNow(), clock_.Now());
+    if (!turn.requests.empty()) outputs_.send(std::move(turn.requests));
+    if (!turn.finished.empty()) outputs_.record(std::move(turn.finished));
+    if (!turn.loads.empty()) outputs_.load(std::move(turn.loads));
+    if (!turn.orders.empty()) outputs_.order(std::move(turn.orders));
+    if (!turn.releases.empty()) outputs_.release(std::move(turn.releases));
+    Publish();
+    wait = std::max(absl::ZeroDuration(), turn.wake_at - MonotonicNow());
+  }
+}
+
+void DispatchLoop::Publish() {
+  std::vector<EndpointId> congested = dispatcher_.Congested();
+  absl::MutexLock lock(&mutex_);
+  congested_.swap(congested);
+  load_ = {dispatcher_.in_flight(), dispatcher_.unrecorded(), dispatcher_.queued()};
+}
+
+std::vector<EndpointId> DispatchLoop::Congested() const {
+  absl::MutexLock lock(&mutex_);
+  return congested_;
+}
+
+DispatchLoop::Load DispatchLoop::load() const {
+  absl::MutexLock lock(&mutex_);
+  return load_;
+}
+
+}  // namespace postrider::dispatch

@@ -1,0 +1,152 @@
+// The heart of delivery, without threads, IO or a clock of its own: what came in since the last turn
+// goes in through Add..., and Run says what to do now. The dispatch loop owns one; a simulation
+// drives many.
+//
+// Endpoints are served in turn, one attempt each, so none holds up another. A delivery here is
+// leased to this node; it starts, or it is released when its turn does not come in time.
+
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <queue>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/node_hash_map.h"
+#include "absl/time/time.h"
+#include "server/dispatch/target.h"
+#include "server/dispatch/work.h"
+#include "server/http/request.h"
+#include "server/policy/admission.h"
+#include "server/runtime/clock.h"
+#include "storage/dispatch_store.h"
+
+namespace postrider::dispatch {
+
+struct DispatchLimits {
+  int max_in_flight = 2048;     // attempts of this node
+  int max_unrecorded = 8192;    // attempts ended whose outcome is not stored yet
+  int max_lookahead = 1024;     // deliveries of one endpoint waiting here
+  int64_t max_queued = 100000;  // deliveries waiting here in all
+  int64_t max_queued_bytes = int64_t{256} << 20;  // and their bodies
+  // An endpoint as it was read longer ago than this starts nothing (SEMANTICS: changes hold after
+  // a second).
+  absl::Duration max_target_age = absl::Milliseconds(750);
+  absl::Duration idle_lane_life = absl::Minutes(10);
+};
+
+// Live nodes, for shares.
+struct Cluster {
+  int32_t self = 0;
+  std::vector<int32_t> nodes;  // this one included
+};
+
+// What to do now.
+struct Turn {
+  std::vector<http::Request> requests;
+  std::vector<LeaseRef> releases;
+  std::vector<EndpointId> loads;  // endpoints to be read
+  std::vector<FinishedAttempt> finished;
+  std::vector<ClaimOrder> orders;  // deliveries to be claimed
+  Instant wake_at = absl::InfiniteDuration();
+};
+
+class Dispatcher {
+ public:
+  // `random` is uniform in [0, 1), for jitter.
+  Dispatcher(const DispatchLimits& limits, std::function<double()> random,
+             std::function<AttemptId(absl::Time)> new_attempt_id);
+
+  void AddWork(std::vector<WorkItem> items);
+  // Endpoints that have unleased work due in the database.
+  void AddBacklog(const std::vector<EndpointId>& endpoints);
+  void AddClaimed(const std::vector<ClaimOrder>& orders, std::vector<WorkItem> items);
+  // An order that came to nothing because the database was away.
+  void AddClaimFailed(const std::vector<ClaimOrder>& orders);
+  // What was read, valid as of the instant `validated_at`; also that nothing else changed before.
+  void AddTargets(std::vector<std::shared_ptr<const Target>> targets, Instant validated_at);
+  void AddResults(std::vector<http::Result> results, Instant now, absl::Time database_now);
+  void AddRecorded(int count, const std::vector<DisabledEndpoint>& disabled);
+  void SetCluster(Cluster cluster);
+  // Until then this node may start attempts: afterwards others may think it dead.
+  void SetAliveUntil(Instant alive_until) { alive_until_ = alive_until; }
+  // Starts nothing more and gives back what waits.
+  void Drain();
+
+  Turn Run(Instant now, absl::Time database_now);
+
+  // Endpoints whose queue is full here: what is accepted for them stays in the database.
+  std::vector<EndpointId> Congested() const;
+  int in_flight() const { return static_cast<int>(flights_.size()); }
+  int unrecorded() const { return unrecorded_; }
+  int64_t queued() const { return queued_; }
+
+ private:
+  struct Lane {
+    std::deque<WorkItem> queue;
+    policy::Admission admission;
+    std::shared_ptr<const Target> target;
+    std::unique_ptr<signing::Signer> signer;
+    absl::Time signer_until;  // when one of its secrets expires
+    bool load_requested = false;
+    bool ready = false;      // in ready_
+    bool backlogged = false;  // there is or may be unleased work due in the database
+    bool ordered = false;     // a claim is under way
+    bool congested = false;   // in congested_
+    int rank = 0;             // of this node
+    int64_t cluster_version = 0;
+    Instant last_used;
+  };
+  struct Flight {
+    WorkItem item;  // without its body
+    std::shared_ptr<const Target> target;
+    absl::Time start_time;
+  };
+  struct Timer {
+    Instant at;
+    EndpointId endpoint_id;
+    bool operator>(const Timer& other) const { return at > other.at; }
+  };
+
+  Lane& LaneOf(EndpointId id);
+  policy::AdmissionRules RulesOf(EndpointId id, Lane& lane) const;
+  int LookaheadOf(EndpointId id, Lane& lane) const;
+  void MakeReady(EndpointId id, Lane& lane);
+  void MaybeOrder(EndpointId id, Lane& lane);
+  void UpdateCongestion(EndpointId id, Lane& lane);
+  void ServeLane(EndpointId id, Lane& lane, Instant now, absl::Time database_now, Turn& turn);
+  bool Start(EndpointId id, Lane& lane, Instant now, absl::Time database_now, Turn& turn);
+  bool PrepareSigner(Lane& lane, absl::Time database_now);
+  void ReleaseQueue(EndpointId id, Lane& lane, Turn& turn);
+  void ReleaseFront(Lane& lane, Turn& turn);
+  void DropQueued(const WorkItem& item);
+  void Sweep(Instant now, Turn& turn);
+
+  const DispatchLimits limits_;
+  const std::function<double()> random_;
+  const std::function<AttemptId(absl::Time)> new_attempt_id_;
+
+  absl::node_hash_map<EndpointId, Lane> lanes_;
+  std::deque<EndpointId> ready_;
+  std::priority_queue<Timer, std::vector<Timer>, std::greater<Timer>> timers_;
+  absl::flat_hash_map<EndpointId, bool> congested_;
+  absl::flat_hash_map<uint64_t, Flight> flights_;
+  uint64_t next_flight_ = 1;
+
+  int unrecorded_ = 0;
+  int64_t queued_ = 0;
+  int64_t queued_bytes_ = 0;
+  Instant validated_at_ = -absl::InfiniteDuration();
+  Instant alive_until_ = -absl::InfiniteDuration();
+  Instant next_sweep_ = -absl::InfiniteDuration();
+  bool draining_ = false;
+  Cluster cluster_;
+  int64_t cluster_version_ = 1;
+  Turn pending_;  // what Add... left for the next turn
+};
+
+}  // namespace postrider::dispatch

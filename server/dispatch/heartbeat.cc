@@ -1,0 +1,83 @@
+#include "server/dispatch/heartbeat.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "server/observe/log.h"
+
+namespace postrider::dispatch {
+
+Membership MembershipOf(int32_t self, const std::vector<int32_t>& previous,
+                        const std::vector<NodeRow>& nodes, bool settled) {
+  Membership membership;
+  membership.cluster.self = self;
+  for (const NodeRow& node : nodes) {
+    const bool mine_before =
+        std::find(previous.begin(), previous.end(), node.node_no) != previous.end();
+    const bool silent = node.silence >= kDeadAfter;
+    if (node.node_no == self) {
+      membership.cluster.nodes.push_back(node.node_no);
+      membership.liveness.live.push_back(node.node_no);
+    } else if (mine_before || node.stopped || (silent && settled)) {
+      membership.liveness.gone.push_back(node.node_no);
+      membership.forgettable.push_back(node.node_no);
+    } else if (!silent) {
+      membership.cluster.nodes.push_back(node.node_no);
+      membership.liveness.live.push_back(node.node_no);
+    }
+  }
+  // Leases that ran out mean as little as silence until this node is settled.
+  if (!settled) membership.liveness.live.clear();
+  std::sort(membership.cluster.nodes.begin(), membership.cluster.nodes.end());
+  return membership;
+}
+
+Heartbeat::Heartbeat(std::unique_ptr<NodeStore> store, NodeRegistration self, Outputs outputs,
+                     DatabaseClock& clock)
+    : store_(std::move(store)),
+      self_(std::move(self)),
+      outputs_(std::move(outputs)),
+      clock_(clock) {}
+
+absl::Status Heartbeat::Start() {
+  if (absl::Status status = Beat(); !status.ok()) return status;
+  thread_ = NamedThread("heartbeat", [this] { Run(); });
+  return absl::OkStatus();
+}
+
+void Heartbeat::Stop(bool clean) {
+  stop_.Stop();
+  thread_.Join();
+  if (clean) (void)store_->MarkStopped(self_.node_no);
+}
+
+void Heartbeat::Run() {
+  while (stop_.WaitFor(last_beat_ + kHeartbeatInterval - MonotonicNow())) {
+    const absl::Status status = Beat();
+    outputs_.database_reachable(status.ok());
+    if (status.ok()) continue;
+    healthy_since_ = absl::InfiniteDuration();
+    POSTRIDER_LOG_RARELY(observe::Severity::kError, "the node's heartbeat failed",
+                         {{"error", std::string(status.message())}});
+    // Tried again sooner than a whole interval: there is not much time.
+    last_beat_ = MonotonicNow() - kHeartbeatInterval + absl::Milliseconds(250);
+  }
+}
+
+absl::Status Heartbeat::Beat() {
+  const Instant sent = MonotonicNow();
+  absl::StatusOr<HeartbeatAnswer> answer = store_->Heartbeat(self_.node_no);
+  if (!answer.ok()) return answer.status();
+  const Instant received = MonotonicNow();
+  clock_.Synchronize(answer->database_time, sent, received);
+  if (sent - last_beat_ > 2 * kHeartbeatInterval) healthy_since_ = sent;
+  healthy_since_ = std::min(healthy_since_, sent);
+  last_beat_ = sent;
+  const Membership membership = MembershipOf(self_.node_no, self_.previous, answer->nodes,
+                                             sent - healthy_since_ >= kDeadAfter);
+  outputs_.renewed(membership, sent + kDeadAfter - kSelfMargin);
+  if (!membership.forgettable.empty()) (void)store_->Forget(membership.forgettable);
+  return absl::OkStatus();
+}
+
+}  // namespace postrider::dispatch

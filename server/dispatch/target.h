@@ -1,0 +1,60 @@
+// An endpoint as the sender needs it: URL parsed, headers and secrets opened. Made from what storage
+// holds each time the endpoint changes; never changed afterwards.
+
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/http/url.h"
+#include "server/policy/transition.h"
+#include "server/security/sealer.h"
+#include "server/signing/signature.h"
+#include "storage/endpoint_store.h"
+
+namespace postrider::dispatch {
+
+// The server's defaults, for what an endpoint leaves open.
+struct DeliveryDefaults {
+  std::vector<absl::Duration> retry_schedule = policy::DefaultSchedule();
+  absl::Duration attempt_timeout = absl::Seconds(15);
+  absl::Duration connect_timeout = absl::Seconds(5);
+  int disable_threshold = 50;
+  bool disable_on_gone = true;
+  int max_in_flight = 32;
+};
+
+struct TargetSecret {
+  signing::SigningKey key;
+  absl::Time expire_time;  // infinite for the current one
+};
+
+struct Target {
+  EndpointId id;
+  EndpointState state = EndpointState::kEnabled;
+  int64_t revision = 0;
+  int consecutive_failures = 0;  // when it was read
+  http::ParsedUrl url;           // empty when the URL is not allowed (any more)
+  std::string url_error;
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::vector<TargetSecret> secrets;  // newest first
+  policy::FailureRules failure;
+  int disable_threshold = 0;
+  int max_in_flight = 0;
+  double rate_per_second = 0;
+  absl::Duration timeout;
+  absl::Duration connect_timeout;
+};
+
+// FAILED_PRECONDITION or DATA_LOSS when secrets do not open: the master key is another one.
+absl::StatusOr<std::shared_ptr<const Target>> MakeTarget(const EndpointForDispatch& stored,
+                                                         const security::KeyRing& keys,
+                                                         const http::DestinationPolicy& policy,
+                                                         const DeliveryDefaults& defaults);
+
+}  // namespace postrider::dispatch

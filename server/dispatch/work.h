@@ -1,0 +1,34 @@
+// What goes through the dispatcher: leased deliveries in, ended attempts out.
+
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "server/runtime/clock.h"
+#include "storage/dispatch_store.h"
+
+namespace postrider::dispatch {
+
+// A leased delivery on its way.
+struct WorkItem {
+  DeliveryId id;
+  EventId event_id;
+  EndpointId endpoint_id;
+  DeliveryOrigin origin = DeliveryOrigin::kPublish;
+  int32_t attempt_count = 0;
+  int32_t failure_count = 0;
+  int64_t lease_token = 0;
+  std::shared_ptr<const std::string> body;
+  Instant hold_until;  // not started by then: given back
+};
+
+// An attempt that ended, for the recorder.
+struct FinishedAttempt {
+  OutcomeRecord record;
+  int disable_threshold = 0;
+  bool disables_endpoint = false;  // 410
+};
+
+}  // namespace postrider::dispatch

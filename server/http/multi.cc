@@ -1,0 +1,172 @@
+#include "server/http/multi.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace postrider::http {
+namespace {
+
+// Idle handles (about 20 KiB each) kept for the next requests: making one costs as much
+// as a transfer. A burst may need more, which are freed after it.
+constexpr size_t kMaxIdleTransfers = 1024;
+
+CURLM* NewMulti(const LoopOptions& options) {
+  static const CURLcode global = curl_global_init(CURL_GLOBAL_DEFAULT);
+  CURLM* multi = global == CURLE_OK ? curl_multi_init() : nullptr;
+  if (multi == nullptr) std::abort();  // No memory or descriptors at start: nothing can work.
+  const long connections = options.max_connections_total;
+  curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, connections);
+  curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, connections);
+  curl_multi_setopt(multi, CURLMOPT_PIPELINING, static_cast<long>(CURLPIPE_NOTHING));
+  return multi;
+}
+
+// How long a request's transfer may spend in its lookup.
+absl::Duration LookupTimeout(const Request& request) {
+  return std::min(request.timeout, request.connect_timeout);
+}
+
+void MarkStopped(Result* result) {
+  result->error = TransferError::kConnection;
+  result->error_text = "stopped";
+}
+
+}  // namespace
+
+Result StoppedResult(const Request& request) {
+  Result result;
+  result.id = request.id;
+  MarkStopped(&result);
+  return result;
+}
+
+Multi::Multi(LoopOptions options)
+    : options_(std::move(options)),
+      queue_(options_.max_connections_total, options_.max_connections_per_origin),
+      lookups_(options_.max_lookups),
+      multi_(NewMulti(options_)) {}
+
+Multi::~Multi() {
+  for (auto& [transfer, owner] : running_) curl_multi_remove_handle(multi_, transfer->easy());
+  running_.clear();
+  idle_.clear();
+  curl_multi_cleanup(multi_);
+}
+
+void Multi::Add(std::vector<Request> requests, std::vector<Result>* results) {
+  for (Request& request : requests) {
+    if (request.url.empty()) {
+      results->push_back(UnsendableResult(request.id));
+    } else {
+      queue_.Add(std::move(request));
+    }
+  }
+}
+
+void Multi::Advance(std::vector<Result>* results) {
+  StartWaiting(results);
+  int running = 0;
+  curl_multi_perform(multi_, &running);
+  CollectEnded(results);
+}
+
+void Multi::StartWaiting(std::vector<Result>* results) {
+  for (Request& request : lookups_.TakeRunnable()) queue_.Return(std::move(request));
+  while (std::optional<Request> request = queue_.Next()) Start(*std::move(request), results);
+}
+
+void Multi::Start(Request request, std::vector<Result>* results) {
+  std::unique_ptr<Transfer> owner = TakeTransfer();
+  Transfer* const transfer = owner.get();
+  const bool ready = transfer->Prepare(std::move(request));
+  running_.emplace(transfer, std::move(owner));
+  if (!ready || curl_multi_add_handle(multi_, transfer->easy()) != CURLM_OK) {
+    End(transfer, CURLE_FAILED_INIT, results);
+  }
+}
+
+void Multi::CollectEnded(std::vector<Result>* results) {
+  int left = 0;
+  while (const CURLMsg* message = curl_multi_info_read(multi_, &left)) {
+    if (message->msg != CURLMSG_DONE) continue;
+    CURL* const easy = message->easy_handle;
+    const CURLcode code = message->data.result;
+    curl_multi_remove_handle(multi_, easy);  // Ends the life of `message`.
+    End(Transfer::Of(easy), code, results);
+  }
+}
+
+void Multi::End(Transfer* transfer, CURLcode code, std::vector<Result>* results) {
+  const auto it = running_.find(transfer);
+  std::unique_ptr<Transfer> owner = std::move(it->second);
+  running_.erase(it);
+  if (transfer->lookup_refused()) {
+    queue_.SetAside();
+    const std::string name = transfer->lookup_name();
+    lookups_.Park(name, transfer->TakeRequest());
+  } else if (transfer->owns_lookup()) {
+    const std::string name = transfer->lookup_name();
+    const Request request = transfer->request();
+    results->push_back(transfer->Finish(code));
+    queue_.Done(request.url.origin());
+    EndLookup(name, request, code, results);
+  } else {
+    const ParsedUrl url = transfer->request().url;
+    results->push_back(transfer->Finish(code));
+    queue_.Done(url.origin());
+  }
+  if (transfer->easy() != nullptr && idle_.size() < kMaxIdleTransfers) {
+    idle_.push_back(std::move(owner));
+  }
+}
+
+// The transfer whose result came last has ended inside its lookup. Requests that waited for the
+// lookup share that end, unless it came from a timeout shorter than theirs: those try again.
+void Multi::EndLookup(const std::string& name, const Request& owner, CURLcode code,
+                      std::vector<Result>* results) {
+  const bool failed = code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY;
+  const absl::Duration waited = LookupTimeout(owner);
+  const Result result = results->back();
+  for (Request& request : lookups_.Failed(name)) {
+    if (failed || (code == CURLE_OPERATION_TIMEDOUT && LookupTimeout(request) <= waited)) {
+      queue_.Drop(request.url.origin());
+      results->push_back(result);
+      results->back().id = request.id;
+    } else {
+      queue_.Return(std::move(request));
+    }
+  }
+}
+
+void Multi::Abort(std::vector<Result>* results) {
+  for (auto& [transfer, owner] : running_) {
+    curl_multi_remove_handle(multi_, transfer->easy());
+    results->push_back(transfer->Finish(CURLE_ABORTED_BY_CALLBACK));
+    MarkStopped(&results->back());
+  }
+  running_.clear();
+  for (const Request& request : queue_.TakeAll()) results->push_back(StoppedResult(request));
+  for (const Request& request : lookups_.TakeAll()) results->push_back(StoppedResult(request));
+}
+
+bool Multi::HasWork() const { return queue_.HasNext() || lookups_.HasRunnable(); }
+
+std::unique_ptr<Transfer> Multi::TakeTransfer() {
+  if (idle_.empty()) return std::make_unique<Transfer>(options_, lookups_);
+  std::unique_ptr<Transfer> transfer = std::move(idle_.back());
+  idle_.pop_back();
+  return transfer;
+}
+
+void Multi::Wait(absl::Duration timeout) {
+  if (HasWork()) timeout = absl::ZeroDuration();
+  curl_multi_poll(multi_, nullptr, 0, static_cast<int>(absl::ToInt64Milliseconds(timeout)),
+                  nullptr);
+}
+
+void Multi::Wakeup() { curl_multi_wakeup(multi_); }
+
+}  // namespace postrider::http

@@ -1,0 +1,81 @@
+// postriderd: the server.
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "server/config/config.h"
+#include "server/observe/log.h"
+#include "server/server.h"
+
+namespace {
+
+// Runs until SIGTERM or SIGINT, then drains; a second one hurries.
+int Serve(const postrider::config::Config& config, sigset_t& signals) {
+  absl::StatusOr<std::unique_ptr<postrider::Server>> server = postrider::Server::Start(config);
+  if (!server.ok()) {
+    fprintf(stderr, "postriderd cannot start: %s\n",
+            std::string(server.status().message()).c_str());
+    return 1;
+  }
+  printf("postrider ready grpc=%s http=%s\n", (*server)->grpc_address().c_str(),
+         (*server)->http_address().c_str());
+  fflush(stdout);
+  int signal = 0;
+  sigwait(&signals, &signal);
+  postrider::observe::Log(postrider::observe::Severity::kInfo, "draining",
+                          {{"signal", std::to_string(signal)}});
+  std::thread([&server, &signals] {
+    int second = 0;
+    sigwait(&signals, &second);
+    (*server)->Hurry();
+  }).detach();
+  (*server)->Drain();
+  postrider::observe::Log(postrider::observe::Severity::kInfo, "stopped");
+  // The waiting thread still refers to what lives here.
+  fflush(stdout);
+  _exit(0);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  namespace config = postrider::config;
+  absl::StatusOr<config::Config> loaded =
+      config::Load(std::vector<std::string>(argv + 1, argv + argc), config::ProcessEnvironment());
+  if (!loaded.ok()) {
+    fprintf(stderr, "postriderd cannot start:\n%s\n",
+            std::string(loaded.status().message()).c_str());
+    return 1;
+  }
+  if (loaded->help || loaded->help_markdown) {
+    fputs((loaded->help ? config::HelpText() : config::HelpMarkdown()).c_str(), stdout);
+    return 0;
+  }
+  if (loaded->version) {
+    printf("postriderd %s\n", POSTRIDER_VERSION);
+    return 0;
+  }
+  if (loaded->check_only) {
+    printf("the settings are good\n");
+    return 0;
+  }
+  postrider::observe::SetLogFormat(loaded->log_json ? postrider::observe::LogFormat::kJson
+                                                    : postrider::observe::LogFormat::kText);
+  // No core file: it would hold every secret in memory.
+  prctl(PR_SET_DUMPABLE, 0);
+  signal(SIGPIPE, SIG_IGN);
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  // Inherited by every thread: the signals are waited for in one place.
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  return Serve(*loaded, signals);
+}

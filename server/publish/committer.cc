@@ -1,0 +1,185 @@
+#include "server/publish/committer.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "absl/container/flat_hash_set.h"
+
+namespace postrider::publish {
+namespace {
+
+// Runs of one batch that lose races for keys to other nodes before its calls are given up.
+constexpr int kMaxRuns = 5;
+
+int64_t BytesOf(const Submission& submission) {
+  int64_t bytes = 0;
+  for (const NewEvent& event : submission.events) bytes += static_cast<int64_t>(event.body->size());
+  return bytes;
+}
+
+struct Key {
+  Tenant tenant;
+  std::string key;
+  bool operator==(const Key&) const = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const Key& k) {
+    return H::combine(std::move(h), k.tenant, k.key);
+  }
+};
+
+}  // namespace
+
+Committer::Committer(std::unique_ptr<EventAcceptor> acceptor, const CommitLimits& limits,
+                     LeaseSource lease, OnAccepted on_accepted)
+    : acceptor_(std::move(acceptor)),
+      limits_(limits),
+      lease_(std::move(lease)),
+      on_accepted_(std::move(on_accepted)) {}
+
+void Committer::Start() {
+  thread_ = NamedThread("commit", [this] { Run(); });
+}
+
+void Committer::Stop() {
+  {
+    absl::MutexLock lock(&mutex_);
+    stopping_ = true;
+  }
+  thread_.Join();
+}
+
+absl::Status Committer::Submit(Submission submission) {
+  const int64_t bytes = BytesOf(submission);
+  absl::MutexLock lock(&mutex_);
+  if (stopping_) return absl::UnavailableError("the server is stopping: try another one");
+  if (!waiting_.empty() && (waiting_events_ + submission.events.size() > limits_.max_waiting_events ||
+                            waiting_bytes_ + bytes > limits_.max_waiting_bytes)) {
+    return absl::ResourceExhaustedError("more is being published than can be stored: slow down");
+  }
+  waiting_events_ += submission.events.size();
+  waiting_bytes_ += bytes;
+  waiting_.push_back(std::move(submission));
+  return absl::OkStatus();
+}
+
+void Committer::Run() {
+  for (;;) {
+    {
+      absl::MutexLock lock(&mutex_);
+      const auto ready = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+        return stopping_ || !waiting_.empty();
+      };
+      mutex_.Await(absl::Condition(&ready));
+      if (waiting_.empty()) return;
+    }
+    Commit(TakeBatch());
+  }
+}
+
+std::vector<Submission> Committer::TakeBatch() {
+  std::vector<Submission> batch;
+  std::vector<Submission> late;
+  absl::flat_hash_set<Key> keys;
+  size_t events = 0;
+  int64_t bytes = 0;
+  const Instant now = MonotonicNow();
+  {
+    absl::MutexLock lock(&mutex_);
+    std::deque<Submission> behind;
+    while (!waiting_.empty() && events < limits_.max_batch_events &&
+           bytes < limits_.max_batch_bytes) {
+      Submission submission = std::move(waiting_.front());
+      waiting_.pop_front();
+      const int64_t size = BytesOf(submission);
+      if (submission.deadline <= now) {
+        waiting_events_ -= submission.events.size();
+        waiting_bytes_ -= size;
+        late.push_back(std::move(submission));
+        continue;
+      }
+      const bool repeats =
+          std::any_of(submission.events.begin(), submission.events.end(), [&](const NewEvent& e) {
+            return !e.idempotency_key.empty() && keys.contains({e.tenant, e.idempotency_key});
+          });
+      if (repeats) {
+        behind.push_back(std::move(submission));
+        continue;
+      }
+      for (const NewEvent& event : submission.events) {
+        if (!event.idempotency_key.empty()) keys.insert({event.tenant, event.idempotency_key});
+      }
+      waiting_events_ -= submission.events.size();
+      waiting_bytes_ -= size;
+      events += submission.events.size();
+      bytes += size;
+      batch.push_back(std::move(submission));
+    }
+    while (!behind.empty()) {
+      waiting_.push_front(std::move(behind.back()));
+      behind.pop_back();
+    }
+  }
+  for (Submission& submission : late) {
+    submission.done(absl::DeadlineExceededError(
+        "the deadline passed before the event's turn came: nothing was stored"));
+  }
+  return batch;
+}
+
+void Committer::Commit(std::vector<Submission> batch) {
+  for (int run = 0; run < kMaxRuns && !batch.empty(); ++run) {
+    std::vector<NewEvent> events;
+    std::vector<int32_t> numbers;
+    for (size_t i = 0; i < batch.size(); ++i) {
+      for (const NewEvent& event : batch[i].events) {
+        events.push_back(event);
+        numbers.push_back(static_cast<int32_t>(i));
+      }
+    }
+    const Instant begun = MonotonicNow();
+    absl::StatusOr<std::vector<AcceptResult>> results = acceptor_->Accept(events, numbers, lease_());
+    // Somebody else took a key of a batch at this moment: it is stored now, and found next time.
+    if (absl::IsAborted(results.status())) continue;
+    if (absl::IsInternal(results.status()) && batch.size() > 1) {
+      // One event that the database will not take must not fail the others.
+      for (Submission& submission : batch) {
+        std::vector<Submission> alone;
+        alone.push_back(std::move(submission));
+        Commit(std::move(alone));
+      }
+      return;
+    }
+    if (!results.ok()) {
+      absl::Status status = results.status();
+      if (absl::IsDeadlineExceeded(status)) status = absl::UnavailableError(status.message());
+      for (Submission& submission : batch) submission.done(status);
+      return;
+    }
+    on_accepted_(events, *results, begun);
+    std::vector<Submission> again;
+    size_t from = 0;
+    for (Submission& submission : batch) {
+      const size_t to = from + submission.events.size();
+      std::vector<AcceptResult> own(
+          std::make_move_iterator(results->begin() + static_cast<long>(from)),
+          std::make_move_iterator(results->begin() + static_cast<long>(to)));
+      from = to;
+      const bool raced = std::any_of(own.begin(), own.end(), [](const AcceptResult& result) {
+        return result.status == AcceptResult::Status::kRaced;
+      });
+      if (raced) {
+        again.push_back(std::move(submission));
+      } else {
+        submission.done(std::move(own));
+      }
+    }
+    batch = std::move(again);
+  }
+  for (Submission& submission : batch) {
+    submission.done(absl::AbortedError(
+        "the idempotency key was being used by others all the time: nothing was stored, try again"));
+  }
+}
+
+}  // namespace postrider::publish

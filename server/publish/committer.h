@@ -1,0 +1,83 @@
+// Group commit ("commit" thread): whatever Publish calls wait when the last transaction is done go
+// together in the next one. No call waits for others to come (no linger).
+
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "server/runtime/clock.h"
+#include "server/runtime/thread.h"
+#include "storage/event_store.h"
+
+namespace postrider::publish {
+
+// The events of one call: all are stored or none. No idempotency key is in it twice.
+struct Submission {
+  std::vector<NewEvent> events;
+  // Not begun by then: answered DEADLINE_EXCEEDED with nothing stored.
+  Instant deadline = absl::InfiniteDuration();
+  // Called exactly once, on the commit thread; must not block. One result an event, or
+  //   DEADLINE_EXCEEDED nothing was stored, or it is unknown (the message says which)
+  //   UNAVAILABLE       no database, or the outcome is unknown: the same key again is safe
+  //   and what else the store says; nothing was stored then.
+  absl::AnyInvocable<void(absl::StatusOr<std::vector<AcceptResult>>)> done;
+};
+
+struct CommitLimits {
+  size_t max_waiting_events = 20000;
+  int64_t max_waiting_bytes = int64_t{128} << 20;
+  size_t max_batch_events = 500;  // one call's events stay together, however many
+  int64_t max_batch_bytes = int64_t{8} << 20;
+};
+
+class Committer {
+ public:
+  // Called on the commit thread after each transaction, before its calls are answered. `committed`
+  // was the instant before the transaction began, from which its leases count at the latest.
+  using OnAccepted = std::function<void(const std::vector<NewEvent>&,
+                                        const std::vector<AcceptResult>&, Instant committed)>;
+  // What to lease, asked before each transaction.
+  using LeaseSource = std::function<FanOutLease()>;
+
+  Committer(std::unique_ptr<EventAcceptor> acceptor, const CommitLimits& limits,
+            LeaseSource lease, OnAccepted on_accepted);
+  ~Committer() { Stop(); }
+
+  void Start();
+  // Answers what waits, stores nothing that comes later, and ends the thread.
+  void Stop();
+
+  // Thread-safe; never blocks. RESOURCE_EXHAUSTED: too much waits; UNAVAILABLE: stopping. `done`
+  // is not called then.
+  absl::Status Submit(Submission submission);
+
+ private:
+  void Run();
+  // Takes what goes together, in order. An event whose key is in the batch already stays behind,
+  // with its whole call.
+  std::vector<Submission> TakeBatch();
+  void Commit(std::vector<Submission> batch);
+
+  const std::unique_ptr<EventAcceptor> acceptor_;
+  const CommitLimits limits_;
+  const LeaseSource lease_;
+  const OnAccepted on_accepted_;
+
+  absl::Mutex mutex_;
+  std::deque<Submission> waiting_ ABSL_GUARDED_BY(mutex_);
+  size_t waiting_events_ ABSL_GUARDED_BY(mutex_) = 0;
+  int64_t waiting_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  NamedThread thread_;
+};
+
+}  // namespace postrider::publish

@@ -1,0 +1,72 @@
+// One unary call. Methods are registered raw, because gRPC 1.51 answers UNIMPLEMENTED without a word
+// to a request that does not parse: the bytes are parsed here.
+
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <utility>
+
+#include "google/protobuf/io/coded_stream.h"
+#include "grpcpp/server_context.h"
+#include "grpcpp/support/byte_buffer.h"
+#include "grpcpp/support/proto_buffer_reader.h"
+#include "grpcpp/support/proto_buffer_writer.h"
+#include "grpcpp/support/server_callback.h"
+#include "server/rpc/caller.h"
+#include "server/rpc/errors.h"
+#include "server/rpc/workers.h"
+
+namespace postrider::rpc {
+
+// A Struct takes three messages a level: 64 levels, and some for what is around it.
+inline constexpr int kRecursionLimit = 3 * 64 + 16;
+
+template <typename Request>
+bool ParseRequest(const grpc::ByteBuffer& bytes, Request& request) {
+  // The reader walks the buffer's slices and wants it mutable; it changes nothing.
+  grpc::ByteBuffer copy(bytes);
+  grpc::ProtoBufferReader reader(&copy);
+  google::protobuf::io::CodedInputStream input(&reader);
+  input.SetRecursionLimit(kRecursionLimit);
+  return reader.status().ok() && request.ParseFromCodedStream(&input) &&
+         input.ConsumedEntireMessage();
+}
+
+template <typename Response>
+grpc::Status WriteResponse(const Response& response, grpc::ByteBuffer* bytes) {
+  bool own_buffer = false;
+  return grpc::GenericSerialize<grpc::ProtoBufferWriter, Response>(response, bytes, &own_buffer);
+}
+
+// A call whose handler blocks (on the database): it runs on a worker.
+template <typename Request, typename Response>
+grpc::ServerUnaryReactor* Blocking(
+    grpc::CallbackServerContext* context, const grpc::ByteBuffer* in, grpc::ByteBuffer* out,
+    Workers& workers,
+    std::function<grpc::Status(const Caller&, const Request&, Response&)> handler) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  auto request = std::make_shared<Request>();
+  if (!ParseRequest(*in, *request)) {
+    reactor->Finish(Malformed());
+    return reactor;
+  }
+  const Caller caller = CallerOf(*context);
+  const bool taken = workers.Run([=, handler = std::move(handler)] {
+    if (context->IsCancelled()) {
+      reactor->Finish(grpc::Status::CANCELLED);
+      return;
+    }
+    Response response;
+    grpc::Status status = handler(caller, *request, response);
+    if (status.ok()) status = WriteResponse(response, out);
+    reactor->Finish(status);
+  });
+  if (!taken) {
+    reactor->Finish(RetryLater(grpc::StatusCode::RESOURCE_EXHAUSTED, reason::kOverloaded,
+                               "too many calls are waiting: slow down", absl::Seconds(1)));
+  }
+  return reactor;
+}
+
+}  // namespace postrider::rpc

@@ -1,0 +1,66 @@
+// Errors as callers see them: a code, one plain sentence, and google.rpc details. Every bad field of a
+// request is named, not just the first.
+
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "grpcpp/support/status.h"
+
+namespace postrider::rpc {
+
+// ErrorInfo.domain of every error.
+inline constexpr char kErrorDomain[] = "postrider";
+
+// Stable reasons, ErrorInfo.reason.
+namespace reason {
+inline constexpr char kInvalidRequest[] = "INVALID_REQUEST";
+inline constexpr char kMalformedMessage[] = "MALFORMED_MESSAGE";
+inline constexpr char kNotFound[] = "NOT_FOUND";
+inline constexpr char kIdempotencyConflict[] = "IDEMPOTENCY_KEY_REUSED";
+inline constexpr char kRequestIdConflict[] = "REQUEST_ID_REUSED";
+inline constexpr char kEtagMismatch[] = "ETAG_MISMATCH";
+inline constexpr char kFailedPrecondition[] = "FAILED_PRECONDITION";
+inline constexpr char kPermissionDenied[] = "PERMISSION_DENIED";
+inline constexpr char kOverloaded[] = "OVERLOADED";
+inline constexpr char kTooManyEndpoints[] = "TOO_MANY_ENDPOINTS";
+inline constexpr char kUnavailable[] = "DATABASE_UNAVAILABLE";
+inline constexpr char kDeadline[] = "DEADLINE_EXCEEDED";
+inline constexpr char kConflict[] = "CONCURRENT_CHANGE";
+inline constexpr char kUnimplemented[] = "NOT_AVAILABLE_YET";
+inline constexpr char kInternal[] = "INTERNAL";
+}  // namespace reason
+
+// What is wrong with a request, field by field. Field names are paths from the request's root, as in
+// `requests[3].data_json`.
+class FieldErrors {
+ public:
+  // `description` follows the field's name: "must be ...", "is ...".
+  void Add(std::string field, std::string description);
+  bool empty() const { return violations_.empty(); }
+  // INVALID_ARGUMENT with BadRequest.
+  grpc::Status ToStatus() const;
+
+ private:
+  struct Violation {
+    std::string field;
+    std::string description;
+  };
+  std::vector<Violation> violations_;
+};
+
+grpc::Status Error(grpc::StatusCode code, const char* reason, const std::string& message);
+// With RetryInfo.
+grpc::Status RetryLater(grpc::StatusCode code, const char* reason, const std::string& message,
+                        absl::Duration wait);
+grpc::Status Malformed();
+grpc::Status Unimplemented(const char* what);
+
+// What a store or the committer said. Messages of the database are for the log alone: a caller gets
+// a sentence of ours for them.
+grpc::Status FromStore(const absl::Status& status);
+
+}  // namespace postrider::rpc

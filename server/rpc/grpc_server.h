@@ -1,0 +1,41 @@
+// The gRPC server itself: addresses, limits, health and reflection.
+
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+namespace grpc {
+class Server;
+class Service;
+}  // namespace grpc
+
+namespace postrider::rpc {
+
+class GrpcServer {
+ public:
+  // Listens; `services` must outlive it. UNAVAILABLE when an address cannot be had.
+  static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(
+      const std::vector<std::string>& addresses, const std::vector<grpc::Service*>& services);
+  ~GrpcServer();
+
+  // The first address, with the port that port 0 became.
+  const std::string& address() const { return address_; }
+  void SetServing(bool serving);
+  // Takes no new calls and waits shortly for those that run. Everybody who answers calls must still
+  // be there.
+  void Shutdown(absl::Duration wait);
+
+ private:
+  GrpcServer() = default;
+
+  std::unique_ptr<grpc::Server> server_;
+  std::string address_;
+};
+
+}  // namespace postrider::rpc

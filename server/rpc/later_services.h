@@ -1,0 +1,55 @@
+// Services of the contract that are not available yet: every method says so.
+
+#pragma once
+
+#include "postrider/v1/api_key_service.grpc.pb.h"
+#include "postrider/v1/event_type_service.grpc.pb.h"
+#include "postrider/v1/org_service.grpc.pb.h"
+#include "server/rpc/unimplemented.h"
+
+namespace postrider::rpc {
+
+#define POSTRIDER_REFUSED(method)                                                          \
+  grpc::ServerUnaryReactor* method(grpc::CallbackServerContext* context,                   \
+                                   const grpc::ByteBuffer*, grpc::ByteBuffer*) override { \
+    return Refuse(context, #method);                                                       \
+  }
+
+class EventTypeService final
+    : public v1::EventTypeService::WithRawCallbackMethod_CreateEventType<
+          v1::EventTypeService::WithRawCallbackMethod_GetEventType<
+              v1::EventTypeService::WithRawCallbackMethod_ListEventTypes<
+                  v1::EventTypeService::WithRawCallbackMethod_UpdateEventType<
+                      v1::EventTypeService::WithRawCallbackMethod_DeleteEventType<
+                          v1::EventTypeService::Service>>>>> {
+ public:
+  POSTRIDER_REFUSED(CreateEventType)
+  POSTRIDER_REFUSED(GetEventType)
+  POSTRIDER_REFUSED(ListEventTypes)
+  POSTRIDER_REFUSED(UpdateEventType)
+  POSTRIDER_REFUSED(DeleteEventType)
+};
+
+class ApiKeyService final
+    : public v1::ApiKeyService::WithRawCallbackMethod_CreateApiKey<
+          v1::ApiKeyService::WithRawCallbackMethod_ListApiKeys<
+              v1::ApiKeyService::WithRawCallbackMethod_RevokeApiKey<v1::ApiKeyService::Service>>> {
+ public:
+  POSTRIDER_REFUSED(CreateApiKey)
+  POSTRIDER_REFUSED(ListApiKeys)
+  POSTRIDER_REFUSED(RevokeApiKey)
+};
+
+class OrgService final
+    : public v1::OrgService::WithRawCallbackMethod_GetOrgStats<
+          v1::OrgService::WithRawCallbackMethod_PurgeOrg<
+              v1::OrgService::WithRawCallbackMethod_PurgeEvent<v1::OrgService::Service>>> {
+ public:
+  POSTRIDER_REFUSED(GetOrgStats)
+  POSTRIDER_REFUSED(PurgeOrg)
+  POSTRIDER_REFUSED(PurgeEvent)
+};
+
+#undef POSTRIDER_REFUSED
+
+}  // namespace postrider::rpc

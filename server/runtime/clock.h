@@ -1,0 +1,39 @@
+// Two clocks, two types. Instants are monotonic and measure waits; absl::Time is the database's time
+// and is what is stored, signed and due. A node's own wall clock is never asked, so that it may jump
+// by hours without any effect (SEMANTICS, "Time").
+
+#pragma once
+
+#include <optional>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+
+namespace postrider {
+
+// Time since an arbitrary start.
+using Instant = absl::Duration;
+
+// CLOCK_MONOTONIC. Thread-safe.
+Instant MonotonicNow();
+
+// The database's time between exchanges with it: what it said last, and the monotonic time that
+// passed since. Never steps back. Thread-safe.
+class DatabaseClock {
+ public:
+  // An exchange: the database said `database_time` at some moment between the two instants.
+  void Synchronize(absl::Time database_time, Instant sent, Instant received);
+
+  // Before the first exchange: the infinite past.
+  absl::Time Now() const;
+  absl::Time At(Instant instant) const;
+
+ private:
+  mutable absl::Mutex mutex_;
+  // database time = base_ + instant
+  std::optional<absl::Time> base_ ABSL_GUARDED_BY(mutex_);
+  mutable absl::Time last_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
+};
+
+}  // namespace postrider

@@ -1,0 +1,40 @@
+// The delivery loop's statements: see storage/dispatch_store.h.
+
+#pragma once
+
+#include <vector>
+
+#include "storage/dispatch_store.h"
+#include "storage/postgres/session.h"
+
+namespace postrider {
+
+class PgDispatchStore : public DispatchStore {
+ public:
+  explicit PgDispatchStore(const SessionOptions& options) : session_(options) {}
+
+  absl::StatusOr<std::vector<DueEndpoint>> FindDue(EndpointId after, int32_t limit) override;
+  absl::StatusOr<std::vector<ClaimedDelivery>> Claim(const std::vector<ClaimOrder>& orders,
+                                                     int32_t node_no,
+                                                     absl::Duration lease) override;
+  absl::Status Release(const std::vector<LeaseRef>& leases) override;
+  absl::Status Expire(const std::vector<LeaseRef>& leases) override;
+  absl::StatusOr<std::vector<DisabledEndpoint>> Record(
+      const std::vector<OutcomeRecord>& outcomes,
+      const std::vector<EndpointTally>& tallies) override;
+  absl::StatusOr<std::vector<LeaseRef>> LeasesHeld(const std::vector<LeaseRef>& leases) override;
+  absl::StatusOr<bool> RecordLate(const OutcomeRecord& outcome) override;
+  absl::Status AddTotals(const std::vector<EndpointTotal>& totals, int32_t node_no) override;
+  absl::StatusOr<std::vector<FreedWork>> TakeOver(const std::vector<int32_t>& gone,
+                                                  const std::vector<int32_t>& live, int32_t limit,
+                                                  absl::Duration lease) override;
+
+ private:
+  // The two parameters of statements about leases.
+  void SetLeases(const std::vector<LeaseRef>& leases);
+
+  Session session_;
+  Params params_;
+};
+
+}  // namespace postrider

@@ -1,0 +1,99 @@
+-- Records a batch of outcomes, each fenced by its lease token: the delivery is closed or waits for its
+-- next attempt, the attempt goes to the log, endpoints count. All or nothing: when one of the
+-- outcomes no longer holds its lease the statement ends with PR001, and the caller sorts them.
+-- Arrays, one element an outcome:
+--   $1 delivery_id  $2 lease_token  $3 endpoint_id  $4 new state (1 waits, 3 to 5 closed)
+--   $5 state_reason  $6 next_attempt_time (waiting) or null  $7 whether a step of the schedule is used
+--   $8 attempt_id  $9 start_time  $10 duration_us  $11 outcome  $12 http_status  $13 error
+--   $14 remote_address  $15 send_count  $16 response_headers  $17 response_body  $18 truncated
+--   $19 to $22 phases, us: dns, connect, tls, first byte  $23 complete_time
+-- Arrays, one element an endpoint with something to count, sorted by id ("Auto-disable"):
+--   $24 endpoint_id  $25 failures before the first success  $26 longest run of failures
+--   $27 failures after the last success  $28 whether there was a success
+--   $29 threshold, 0 never  $30 whether a 410 disables it
+-- Answer: the endpoints that this statement disabled, with the reason.
+WITH input AS MATERIALIZED (
+  SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::int[], $5::int[],
+                       $6::timestamptz[], $7::bool[], $8::uuid[], $9::timestamptz[], $10::bigint[],
+                       $11::int[], $12::int[], $13::text[], $14::text[], $15::int[], $16::bytea[],
+                       $17::bytea[], $18::bool[], $19::int[], $20::int[], $21::int[], $22::int[],
+                       $23::timestamptz[])
+       AS i(delivery_id, lease_token, endpoint_id, state, state_reason, next_time, uses_retry,
+            attempt_id, start_time, duration_us, outcome, http_status, error, remote_address,
+            send_count, response_headers, response_body, truncated, dns_us, connect_us, tls_us,
+            first_byte_us, complete_time)
+), closing AS (
+  DELETE FROM open_deliveries o USING input i
+  WHERE i.state <> 1 AND o.delivery_id = i.delivery_id AND o.lease_token = i.lease_token
+    AND o.lease_node IS NOT NULL
+  RETURNING i.*, o.event_id, o.env_no, o.event_type, o.origin, o.attempt_count + 1 AS number,
+            o.create_time
+), waiting AS (
+  UPDATE open_deliveries o
+  SET lease_node = NULL, lease_expire_time = NULL, attempt_count = o.attempt_count + 1,
+      failure_count = o.failure_count + i.uses_retry::int, next_attempt_time = i.next_time
+  FROM input i
+  WHERE i.state = 1 AND o.delivery_id = i.delivery_id AND o.lease_token = i.lease_token
+    AND o.lease_node IS NOT NULL
+  RETURNING i.*, o.event_id, o.env_no, o.event_type, o.origin, o.attempt_count AS number,
+            o.create_time
+), closed AS (
+  INSERT INTO closed_deliveries (delivery_id, event_id, endpoint_id, env_no, event_type, origin,
+                                 state, state_reason, attempt_count, create_time, complete_time)
+  SELECT delivery_id, event_id, endpoint_id, env_no, event_type, origin, state, state_reason,
+         number, create_time, complete_time
+  FROM closing
+), logged AS (
+  INSERT INTO attempts (attempt_id, delivery_id, event_id, endpoint_id, env_no, number, origin,
+                        start_time, duration_us, outcome, http_status, error, remote_address,
+                        send_count, response_headers, response_body, response_body_truncated,
+                        phases_us, commit_xid)
+  SELECT attempt_id, delivery_id, event_id, endpoint_id, env_no, number, origin, start_time,
+         duration_us, outcome, http_status, error, remote_address, send_count, response_headers,
+         response_body, truncated, ARRAY[dns_us, connect_us, tls_us, first_byte_us],
+         (SELECT pg_current_xact_id()::text::bigint)
+  FROM (SELECT * FROM closing UNION ALL SELECT * FROM waiting) AS done
+), tally AS MATERIALIZED (
+  SELECT * FROM unnest($24::uuid[], $25::int[], $26::int[], $27::int[], $28::bool[], $29::int[],
+                       $30::bool[])
+       AS t(endpoint_id, first_run, longest_run, last_run, success, threshold, gone)
+), counted AS (
+  -- A disabled or deleted endpoint's counter stands still. Nothing is written when nothing changes.
+  UPDATE endpoint_states s
+  SET consecutive_failures =
+        CASE WHEN t.threshold > 0 AND t.first_run > 0
+                  AND s.consecutive_failures + t.first_run >= t.threshold
+             THEN greatest(s.consecutive_failures + 1, t.threshold)  -- where it was reached
+             WHEN t.threshold > 0 AND t.longest_run >= t.threshold THEN t.threshold
+             WHEN t.success THEN t.last_run
+             ELSE s.consecutive_failures + t.first_run END,
+      state = CASE WHEN t.gone OR t.threshold > 0
+                        AND (t.first_run > 0 AND s.consecutive_failures + t.first_run >= t.threshold
+                             OR t.longest_run >= t.threshold) THEN 2 ELSE 1 END,
+      disabled_reason =
+        CASE WHEN t.gone THEN 3
+             WHEN t.threshold > 0
+                  AND (t.first_run > 0 AND s.consecutive_failures + t.first_run >= t.threshold
+                       OR t.longest_run >= t.threshold) THEN 2 ELSE 0 END,
+      disable_time =
+        CASE WHEN t.gone OR t.threshold > 0
+                  AND (t.first_run > 0 AND s.consecutive_failures + t.first_run >= t.threshold
+                       OR t.longest_run >= t.threshold) THEN now() END
+  FROM tally t
+  WHERE s.endpoint_id = t.endpoint_id AND s.state = 1
+    AND (t.gone OR t.first_run > 0 OR t.last_run > 0 OR t.longest_run > 0
+         OR s.consecutive_failures <> 0)
+  RETURNING s.endpoint_id, s.state, s.disabled_reason
+), noted AS (
+  INSERT INTO endpoint_changes (endpoint_id, kind, detail)
+  SELECT endpoint_id, 4, CASE disabled_reason WHEN 3 THEN 'gone' ELSE 'consecutive failures' END
+  FROM counted WHERE state = 2
+), touched AS (
+  UPDATE endpoints e SET revision = revision + 1, update_time = now()
+  FROM counted c WHERE e.endpoint_id = c.endpoint_id AND c.state = 2
+)
+SELECT endpoint_id, disabled_reason::int FROM counted WHERE state = 2
+UNION ALL
+SELECT NULL, 0 WHERE NOT expect(
+  (SELECT count(*) FROM closing) + (SELECT count(*) FROM waiting) = (SELECT count(*) FROM input),
+  'an outcome no longer holds its lease')

@@ -1,0 +1,4 @@
+-- Gives back leases whose attempts were not started: $1 delivery_ids $2 lease_tokens. They stay due.
+UPDATE open_deliveries o SET lease_node = NULL, lease_expire_time = NULL
+FROM unnest($1::uuid[], $2::bigint[]) AS i(delivery_id, lease_token)
+WHERE o.delivery_id = i.delivery_id AND o.lease_token = i.lease_token AND o.lease_node IS NOT NULL

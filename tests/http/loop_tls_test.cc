@@ -1,0 +1,94 @@
+// Certificates and protocol versions.
+#include <gtest/gtest.h>
+
+#include "tests/http/loop_harness.h"
+#include "tests/http/tls_receiver.h"
+
+namespace postrider::http {
+namespace {
+
+LoopOptions Trusting(const TlsReceiver& receiver) {
+  LoopOptions options = LocalOptions();
+  options.ca_file = receiver.certificate_file();
+  return options;
+}
+
+TEST(LoopTlsTest, ATrustedCertificateForTheNameIsGood) {
+  TlsReceiver receiver({});
+  LoopHarness harness(Trusting(receiver));
+  const Result first = harness.Post(receiver.url("localhost"));
+  EXPECT_EQ(first.error, TransferError::kNone) << first.error_text;
+  EXPECT_EQ(first.status, 200);
+  EXPECT_GT(first.phases.tls, absl::ZeroDuration());
+  EXPECT_LE(first.phases.dns + first.phases.connect + first.phases.tls + first.phases.first_byte,
+            first.duration);
+  const Result second = harness.Post(receiver.url("localhost"));
+  EXPECT_EQ(second.status, 200);
+  EXPECT_EQ(second.phases.tls, absl::ZeroDuration());
+  EXPECT_EQ(second.phases.connect, absl::ZeroDuration());
+  EXPECT_EQ(second.phases.dns, absl::ZeroDuration());
+  EXPECT_EQ(receiver.connections(), 1);
+  EXPECT_EQ(receiver.requests(), 2);
+}
+
+TEST(LoopTlsTest, AnUntrustedCertificateIsRefused) {
+  TlsReceiver receiver({});
+  LoopHarness harness;
+  const Result result = harness.Post(receiver.url("localhost"));
+  EXPECT_EQ(result.error, TransferError::kTls);
+  EXPECT_EQ(result.send_count, 0);
+  EXPECT_NE(result.error_text.find("certificate"), std::string::npos) << result.error_text;
+  EXPECT_EQ(receiver.requests(), 0);
+}
+
+TEST(LoopTlsTest, ACertificateForAnotherNameIsRefused) {
+  TlsReceiver receiver({.certificate_host = "other.example"});
+  LoopHarness harness(Trusting(receiver));
+  for (const char* host : {"localhost", "127.0.0.1"}) {
+    EXPECT_EQ(harness.Post(receiver.url(host)).error, TransferError::kTls);
+  }
+  EXPECT_EQ(receiver.requests(), 0);
+}
+
+TEST(LoopTlsTest, AnExpiredCertificateIsRefused) {
+  TlsReceiver receiver({.expired = true});
+  LoopHarness harness(Trusting(receiver));
+  const Result result = harness.Post(receiver.url("localhost"));
+  EXPECT_EQ(result.error, TransferError::kTls);
+  EXPECT_NE(result.error_text.find("expired"), std::string::npos) << result.error_text;
+}
+
+TEST(LoopTlsTest, TlsBelow12IsRefused) {
+  TlsReceiver old({.max_tls_version = TLS1_1_VERSION});
+  LoopHarness old_harness(Trusting(old));
+  EXPECT_EQ(old_harness.Post(old.url("localhost")).error, TransferError::kTls);
+  TlsReceiver good({.max_tls_version = TLS1_2_VERSION});
+  LoopHarness good_harness(Trusting(good));
+  EXPECT_EQ(good_harness.Post(good.url("localhost")).status, 200);
+}
+
+TEST(LoopTlsTest, AReceiverWithoutTlsIsATlsError) {
+  ScriptedReceiver receiver([](ScriptedReceiver::Connection& c) {
+    c.Send("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+    c.WaitForClose();
+  });
+  LoopHarness harness;
+  const Result result = harness.Post("https://127.0.0.1:" + std::to_string(receiver.port()) + "/");
+  EXPECT_EQ(result.error, TransferError::kTls);
+  EXPECT_EQ(result.status, 0);
+  EXPECT_EQ(result.send_count, 0);
+}
+
+TEST(LoopTlsTest, ASilentHandshakeEndsAtTheConnectTimeout) {
+  ScriptedReceiver receiver([](ScriptedReceiver::Connection& c) { c.WaitForClose(); });
+  LoopHarness harness;
+  Request request = LocalRequest("https://127.0.0.1:" + std::to_string(receiver.port()) + "/");
+  request.connect_timeout = absl::Milliseconds(100);
+  const Result result = harness.Post(request);
+  EXPECT_EQ(result.error, TransferError::kTimeout);
+  EXPECT_EQ(result.error_text, "connecting or the TLS handshake took too long");
+  EXPECT_EQ(result.send_count, 0);
+}
+
+}  // namespace
+}  // namespace postrider::http

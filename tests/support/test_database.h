@@ -1,0 +1,78 @@
+#ifndef POSTRIDER_TESTS_SUPPORT_TEST_DATABASE_H_
+#define POSTRIDER_TESTS_SUPPORT_TEST_DATABASE_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "storage/postgres/embedded/data_dir.h"
+#include "storage/postgres/embedded/private_cluster.h"
+
+struct pg_conn;
+
+namespace postrider::testing {
+
+// Rows of a result as PostgreSQL prints values; null is the empty string.
+using Rows = std::vector<std::vector<std::string>>;
+
+// One database, looked into by the tests over a connection of their own, which is made anew when it
+// is broken. Not thread-safe.
+class TestDatabase {
+ public:
+  explicit TestDatabase(std::string conninfo) : conninfo_(std::move(conninfo)) {}
+  ~TestDatabase();
+
+  TestDatabase(const TestDatabase&) = delete;
+  TestDatabase& operator=(const TestDatabase&) = delete;
+
+  const std::string& conninfo() const { return conninfo_; }
+
+  // Runs one or several statements; the rows are those of the last one. A failure is a failure of
+  // the running test and gives no rows.
+  Rows Query(const std::string& sql);
+
+  // The first value of the first row, "" when there is none.
+  std::string Value(const std::string& sql);
+
+  // A text of every row of every table, for the check that nothing changed or that nothing holds a
+  // secret. Tables that nodes write on their own account (their heartbeats) are left out.
+  std::string Dump();
+
+ private:
+  const std::string conninfo_;
+  pg_conn* connection_ = nullptr;
+};
+
+// A private PostgreSQL for tests, in the scratch folder. It syncs nothing to the disk: the tests
+// kill processes, not the machine.
+class TestCluster {
+ public:
+  // The one of this test program, started on first use; the program ends if that fails.
+  static TestCluster& OfProgram();
+
+  static absl::StatusOr<std::unique_ptr<TestCluster>> Start();
+
+  // Ends it.
+  ~TestCluster();
+
+  // A new and empty database.
+  std::unique_ptr<TestDatabase> NewDatabase();
+
+  // Ends it as a crash would, or in good order, until StartAgain. Databases keep their conninfo.
+  void Kill();
+  void Stop();
+  absl::Status StartAgain();
+
+ private:
+  explicit TestCluster(std::unique_ptr<embedded::DataDir> folder);
+
+  const std::unique_ptr<embedded::DataDir> folder_;
+  std::unique_ptr<embedded::PrivateCluster> cluster_;
+  int database_count_ = 0;
+};
+
+}  // namespace postrider::testing
+
+#endif  // POSTRIDER_TESTS_SUPPORT_TEST_DATABASE_H_
