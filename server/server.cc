@@ -234,11 +234,13 @@ absl::Status Server::Parts::JoinNodes() {
   if (!registered.ok()) return registered.status();
   node = *std::move(registered);
   dispatch::Heartbeat::Outputs outputs;
-  outputs.renewed = [this](const dispatch::Membership& membership, Instant alive_until) {
+  outputs.renewed = [this](const dispatch::Membership& membership, Instant joined_at,
+                           Instant alive_until) {
     claimer->SetLiveness(membership.liveness);
-    dispatch->Post([cluster = membership.cluster, alive_until](dispatch::Dispatcher& dispatcher) {
+    dispatch->Post([cluster = membership.cluster, joined_at,
+                    alive_until](dispatch::Dispatcher& dispatcher) {
       dispatcher.SetCluster(cluster);
-      dispatcher.SetAliveUntil(alive_until);
+      dispatcher.SetAlive(joined_at, alive_until);
     });
   };
   outputs.database_reachable = [this](bool reachable) {
@@ -352,7 +354,8 @@ absl::Status Server::Parts::StartDispatch() {
       std::make_unique<PgEventAcceptor>(hot, *environments, config.idempotency_window),
       publish::CommitLimits{},
       [this] {
-        return FanOutLease{node.node_no, config.lease_duration, dispatch->Congested()};
+        const int32_t lessee = dispatch->load().joined ? node.node_no : FanOutLease::kNobody;
+        return FanOutLease{lessee, config.lease_duration, dispatch->Congested()};
       },
       [this](const std::vector<NewEvent>& accepted, const std::vector<AcceptResult>& results,
              Instant begun) { OnAccepted(accepted, results, begun); });

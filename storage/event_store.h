@@ -29,7 +29,8 @@ struct NewEvent {
 
 // Where the deliveries of an accepted event go.
 struct FanOutLease {
-  int32_t node_no = 0;
+  static constexpr int32_t kNobody = 0;
+  int32_t node_no = kNobody;
   absl::Duration duration;
   std::vector<EndpointId> congested;  // not leased to the node: whoever claims next takes them
 };

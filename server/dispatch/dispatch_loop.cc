@@ -34,7 +34,8 @@ void DispatchLoop::Publish() {
   std::vector<EndpointId> congested = dispatcher_.Congested();
   absl::MutexLock lock(&mutex_);
   congested_.swap(congested);
-  load_ = {dispatcher_.in_flight(), dispatcher_.unrecorded(), dispatcher_.queued()};
+  load_ = {dispatcher_.in_flight(), dispatcher_.unrecorded(), dispatcher_.queued(),
+           dispatcher_.joined()};
 }
 
 std::vector<EndpointId> DispatchLoop::Congested() const {

@@ -46,6 +46,7 @@ class DispatchLoop {
     int in_flight = 0;
     int unrecorded = 0;
     int64_t queued = 0;
+    bool joined = false;  // takes work
   };
   Load load() const;
 

@@ -63,7 +63,7 @@ policy::AdmissionRules Dispatcher::RulesOf(EndpointId id, Lane& lane) const {
 }
 
 int Dispatcher::LookaheadOf(EndpointId id, Lane& lane) const {
-  if (draining_ || lane.target == nullptr) return 0;
+  if (draining_ || !joined_ || lane.target == nullptr) return 0;
   if (lane.target->state != EndpointState::kEnabled) return 0;
   if (queued_ >= limits_.max_queued || queued_bytes_ >= limits_.max_queued_bytes) return 0;
   const int limit = lane.admission.Limit(RulesOf(id, lane));
@@ -342,13 +342,18 @@ void Dispatcher::Sweep(Instant now, Turn& turn) {
 
 Turn Dispatcher::Run(Instant now, absl::Time database_now) {
   Turn turn;
+  if (joined_ != (now >= joined_at_)) {
+    joined_ = !joined_;
+    next_sweep_ = now;
+  }
   if (now >= next_sweep_) Sweep(now, turn);
   while (!timers_.empty() && timers_.top().at <= now) {
     const EndpointId id = timers_.top().endpoint_id;
     timers_.pop();
     if (const auto it = lanes_.find(id); it != lanes_.end()) MakeReady(id, it->second);
   }
-  const bool fresh = now - validated_at_ <= limits_.max_target_age && now < alive_until_;
+  const bool fresh =
+      joined_ && now - validated_at_ <= limits_.max_target_age && now < alive_until_;
   if (fresh || draining_) {
     while (!ready_.empty() && (draining_ || (in_flight() < limits_.max_in_flight &&
                                              unrecorded_ < limits_.max_unrecorded))) {
@@ -361,6 +366,7 @@ Turn Dispatcher::Run(Instant now, absl::Time database_now) {
     }
   }
   turn.wake_at = next_sweep_;
+  if (!joined_) turn.wake_at = std::min(turn.wake_at, joined_at_);
   if (!timers_.empty()) turn.wake_at = std::min(turn.wake_at, timers_.top().at);
 
   turn.loads = std::exchange(pending_.loads, {});

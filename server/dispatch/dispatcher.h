@@ -72,8 +72,12 @@ class Dispatcher {
   void AddResults(std::vector<http::Result> results, Instant now, absl::Time database_now);
   void AddRecorded(int count, const std::vector<DisabledEndpoint>& disabled);
   void SetCluster(Cluster cluster);
-  // Until then this node may start attempts: afterwards others may think it dead.
-  void SetAliveUntil(Instant alive_until) { alive_until_ = alive_until; }
+  // When this node may start attempts: before, others may not share with it yet; afterwards, they
+  // may think it dead.
+  void SetAlive(Instant joined_at, Instant alive_until) {
+    joined_at_ = joined_at;
+    alive_until_ = alive_until;
+  }
   // Starts nothing more and gives back what waits.
   void Drain();
 
@@ -83,6 +87,8 @@ class Dispatcher {
   std::vector<EndpointId> Congested() const;
   int in_flight() const { return static_cast<int>(flights_.size()); }
   int unrecorded() const { return unrecorded_; }
+  // Whether this node takes work: what is accepted before is left to the others.
+  bool joined() const { return joined_; }
   int64_t queued() const { return queued_; }
 
  private:
@@ -141,7 +147,9 @@ class Dispatcher {
   int64_t queued_ = 0;
   int64_t queued_bytes_ = 0;
   Instant validated_at_ = -absl::InfiniteDuration();
+  Instant joined_at_ = absl::InfiniteDuration();
   Instant alive_until_ = -absl::InfiniteDuration();
+  bool joined_ = false;  // as of the last turn
   Instant next_sweep_ = -absl::InfiniteDuration();
   bool draining_ = false;
   Cluster cluster_;

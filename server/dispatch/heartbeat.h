@@ -23,6 +23,9 @@ inline constexpr absl::Duration kHeartbeatInterval = absl::Seconds(2);
 inline constexpr absl::Duration kDeadAfter = absl::Seconds(8);
 // How much earlier than the others a node thinks itself dead.
 inline constexpr absl::Duration kSelfMargin = absl::Seconds(1);
+// A node that joins others, or comes back to them, leaves the work to them for so long: until then
+// they may not know that they have to share the limits of endpoints.
+inline constexpr absl::Duration kJoinWait = kHeartbeatInterval + absl::Milliseconds(500);
 
 // What a heartbeat's answer means. Pure.
 struct Membership {
@@ -38,7 +41,8 @@ Membership MembershipOf(int32_t self, const std::vector<int32_t>& previous,
 class Heartbeat {
  public:
   struct Outputs {  // called on the heartbeat thread
-    std::function<void(const Membership&, Instant alive_until)> renewed;
+    // This node may start attempts from `joined_at` to `alive_until`.
+    std::function<void(const Membership&, Instant joined_at, Instant alive_until)> renewed;
     std::function<void(bool)> database_reachable;
   };
 
@@ -63,6 +67,7 @@ class Heartbeat {
   // The heartbeat thread's.
   Instant healthy_since_ = absl::InfiniteDuration();
   Instant last_beat_ = -absl::InfiniteDuration();
+  Instant joined_at_ = -absl::InfiniteDuration();
   NamedThread thread_;
 };
 

@@ -3,7 +3,7 @@
 --   $1 event_id  $2 env_no  $3 type  $4 event_time  $5 create_time  $6 idempotency key or null
 --   $7 traceparent or null  $8 body  $9 content digest  $10 event_time as given, or null
 --   $11 patterns that match the type, separated by spaces  $12 number of its all-or-nothing batch
--- and scalars: $13 idempotency window, seconds  $14 this node  $15 lease duration, seconds
+-- and scalars: $13 idempotency window, seconds  $14 this node, 0 to lease nothing  $15 lease duration, seconds
 --   $16 endpoints whose queue on this node is full: their deliveries are left to be claimed.
 -- Rows: one a delivery (status 0), and one an event that was not stored (status 2 duplicate,
 -- 3 conflict, 4 refused with its batch, 5 lost a race for its key: run again). An event without a
@@ -81,7 +81,8 @@ WITH clock AS MATERIALIZED (
                                lease_expire_time)
   SELECT (substr(a.event_id::text, 1, 13) || substr(gen_random_uuid()::text, 14))::uuid,
          a.event_id, endpoint_id, a.env_no, a.type, 1, a.create_time, a.create_time,
-         CASE WHEN (endpoint_id = ANY ($16::uuid[])) IS NOT TRUE THEN $14::int END, p.token, p.expires
+         CASE WHEN $14::int <> 0 AND (endpoint_id = ANY ($16::uuid[])) IS NOT TRUE
+              THEN $14::int END, p.token, p.expires
   FROM accepted a, unnest(a.endpoint_ids) AS endpoint_id, position p
   RETURNING delivery_id, event_id, endpoint_id, lease_node, lease_token
 )
