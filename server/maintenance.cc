@@ -30,11 +30,14 @@ void Maintenance::Run() {
     Instant next;
   };
   Chore chores[] = {
-      {"sweep deliveries of deleted endpoints", absl::Seconds(2),
-       [this] { return store_->SweepDeleted(kSweepAtOnce).status(); }, {}},
+      {"sweep deliveries of deleted endpoints",
+       absl::Seconds(2),
+       [this] { return store_->SweepDeleted(kSweepAtOnce).status(); },
+       {}},
       {"make partitions", absl::Minutes(10), [this] { return store_->MakePartitions(); }, {}},
       {"vacuum", absl::Seconds(30), [this] { return store_->VacuumHot(); }, {}},
-      {"drop what is past retention", absl::Minutes(30),
+      {"drop what is past retention",
+       absl::Minutes(30),
        [this] {
          const auto dropped = store_->DropExpired(retention_);
          if (dropped.ok() && !dropped->empty()) {

@@ -237,11 +237,11 @@ absl::Status Server::Parts::JoinNodes() {
   outputs.renewed = [this](const dispatch::Membership& membership, Instant joined_at,
                            Instant alive_until) {
     claimer->SetLiveness(membership.liveness);
-    dispatch->Post([cluster = membership.cluster, joined_at,
-                    alive_until](dispatch::Dispatcher& dispatcher) {
-      dispatcher.SetCluster(cluster);
-      dispatcher.SetAlive(joined_at, alive_until);
-    });
+    dispatch->Post(
+        [cluster = membership.cluster, joined_at, alive_until](dispatch::Dispatcher& dispatcher) {
+          dispatcher.SetCluster(cluster);
+          dispatcher.SetAlive(joined_at, alive_until);
+        });
   };
   outputs.database_reachable = [this](bool reachable) {
     if (database_reachable.exchange(reachable) != reachable) UpdateHealth();
@@ -254,8 +254,7 @@ absl::Status Server::Parts::JoinNodes() {
 void Server::Parts::BuildDispatch() {
   auto random = std::make_shared<absl::BitGen>();
   dispatch::Dispatcher dispatcher(
-      dispatch::DispatchLimits{},
-      [random] { return absl::Uniform<double>(*random, 0.0, 1.0); },
+      dispatch::DispatchLimits{}, [random] { return absl::Uniform<double>(*random, 0.0, 1.0); },
       [this](absl::Time now) { return ids.Next<AttemptId>(now); });
   dispatch::DispatchLoop::Outputs outputs;
   outputs.send = [this](std::vector<http::Request> requests) { http->Send(std::move(requests)); };
@@ -265,8 +264,8 @@ void Server::Parts::BuildDispatch() {
     recorder->Put(std::move(attempts));
   };
   outputs.order = [this](std::vector<ClaimOrder> orders) { claimer->Order(std::move(orders)); };
-  dispatch = std::make_unique<dispatch::DispatchLoop>(std::move(dispatcher), std::move(outputs),
-                                                      clock);
+  dispatch =
+      std::make_unique<dispatch::DispatchLoop>(std::move(dispatcher), std::move(outputs), clock);
 
   http::LoopOptions options;
   options.user_agent = absl::StrCat("Postrider/", POSTRIDER_VERSION);
@@ -282,11 +281,11 @@ void Server::Parts::BuildDispatch() {
       std::make_unique<PgDispatchStore>(hot), node.node_no,
       [this](int count, std::vector<DisabledEndpoint> disabled) {
         for (const DisabledEndpoint& endpoint : disabled) {
-          observe::Log(observe::Severity::kWarning, "disabled an endpoint",
-                       {{"endpoint_id", endpoint.endpoint_id.ToText()},
-                        {"reason", endpoint.reason == DisabledReason::kGone
-                                       ? "gone"
-                                       : "consecutive failures"}});
+          observe::Log(
+              observe::Severity::kWarning, "disabled an endpoint",
+              {{"endpoint_id", endpoint.endpoint_id.ToText()},
+               {"reason",
+                endpoint.reason == DisabledReason::kGone ? "gone" : "consecutive failures"}});
         }
         dispatch->Post([count, disabled = std::move(disabled)](dispatch::Dispatcher& d) {
           d.AddRecorded(count, disabled);
@@ -294,13 +293,14 @@ void Server::Parts::BuildDispatch() {
       });
   dispatch::Claimer::Outputs claims;
   claims.claimed = [this](std::vector<ClaimOrder> orders, std::vector<dispatch::WorkItem> items) {
-    dispatch->Post([orders = std::move(orders), items = std::move(items)](
-                       dispatch::Dispatcher& d) mutable { d.AddClaimed(orders, std::move(items)); });
+    dispatch->Post(
+        [orders = std::move(orders), items = std::move(items)](dispatch::Dispatcher& d) mutable {
+          d.AddClaimed(orders, std::move(items));
+        });
   };
   claims.failed = [this](std::vector<ClaimOrder> orders) {
-    dispatch->Post([orders = std::move(orders)](dispatch::Dispatcher& d) {
-      d.AddClaimFailed(orders);
-    });
+    dispatch->Post(
+        [orders = std::move(orders)](dispatch::Dispatcher& d) { d.AddClaimFailed(orders); });
   };
   claims.due = [this](std::vector<EndpointId> due) {
     dispatch->Post([due = std::move(due)](dispatch::Dispatcher& d) { d.AddBacklog(due); });
@@ -314,10 +314,10 @@ void Server::Parts::BuildDispatch() {
   watch = std::make_unique<dispatch::EndpointWatch>(
       std::make_unique<PgEndpointReader>(hot), *keys, policy, defaults,
       [this](std::vector<std::shared_ptr<const dispatch::Target>> targets, Instant validated_at) {
-        dispatch->Post([targets = std::move(targets), validated_at](
-                           dispatch::Dispatcher& d) mutable {
-          d.AddTargets(std::move(targets), validated_at);
-        });
+        dispatch->Post(
+            [targets = std::move(targets), validated_at](dispatch::Dispatcher& d) mutable {
+              d.AddTargets(std::move(targets), validated_at);
+            });
       });
 }
 
@@ -342,11 +342,11 @@ void Server::Parts::OnAccepted(const std::vector<NewEvent>& accepted,
     }
   }
   if (items.empty() && backlog.empty()) return;
-  dispatch->Post([items = std::move(items), backlog = std::move(backlog)](
-                     dispatch::Dispatcher& d) mutable {
-    d.AddBacklog(backlog);
-    d.AddWork(std::move(items));
-  });
+  dispatch->Post(
+      [items = std::move(items), backlog = std::move(backlog)](dispatch::Dispatcher& d) mutable {
+        d.AddBacklog(backlog);
+        d.AddWork(std::move(items));
+      });
 }
 
 absl::Status Server::Parts::StartDispatch() {
@@ -375,18 +375,18 @@ absl::Status Server::Parts::StartServices() {
   workers = std::make_unique<rpc::Workers>(kRpcThreads, kMaxWaitingCalls);
   envelope::JsonLimits limits;
   limits.max_bytes = static_cast<size_t>(config.max_data_bytes);
-  publisher_service = std::make_unique<rpc::PublisherService>(rpc::PublisherParts{
-      *committer, *events, *workers, clock,
-      [this](absl::Time now) { return ids.Next<EventId>(now); }, limits,
-      config.idempotency_window});
-  endpoint_service = std::make_unique<rpc::EndpointService>(rpc::EndpointParts{
-      *endpoints, *keys, *workers, clock,
-      [this](absl::Time now) { return ids.Next<EndpointId>(now); },
-      rpc::EndpointRules{policy, config.attempt_timeout}});
+  publisher_service = std::make_unique<rpc::PublisherService>(
+      rpc::PublisherParts{*committer, *events, *workers, clock,
+                          [this](absl::Time now) { return ids.Next<EventId>(now); }, limits,
+                          config.idempotency_window});
+  endpoint_service = std::make_unique<rpc::EndpointService>(
+      rpc::EndpointParts{*endpoints, *keys, *workers, clock,
+                         [this](absl::Time now) { return ids.Next<EndpointId>(now); },
+                         rpc::EndpointRules{policy, config.attempt_timeout}});
   event_service = std::make_unique<rpc::EventService>(*events, *workers);
-  delivery_service = std::make_unique<rpc::DeliveryService>(rpc::DeliveryParts{
-      *deliveries, *endpoints, *workers, clock,
-      [this](absl::Time now) { return ids.Next<DeliveryId>(now); }});
+  delivery_service = std::make_unique<rpc::DeliveryService>(
+      rpc::DeliveryParts{*deliveries, *endpoints, *workers, clock,
+                         [this](absl::Time now) { return ids.Next<DeliveryId>(now); }});
   absl::StatusOr<std::unique_ptr<rpc::GrpcServer>> listening = rpc::GrpcServer::Start(
       config.listen, {publisher_service.get(), endpoint_service.get(), event_service.get(),
                       delivery_service.get(), &event_type_service, &api_key_service, &org_service});

@@ -37,11 +37,11 @@ class DeliveryStore {
 
   virtual absl::StatusOr<Delivery> Get(DeliveryId id) = 0;  // NOT_FOUND
   virtual absl::StatusOr<Page<Delivery>> List(const DeliveryFilter& filter,
-                                                     const PageRequest& page) = 0;
+                                              const PageRequest& page) = 0;
   // At most page.size rows, newest first, and no more than `max_bytes` of answers (one at least).
   virtual absl::StatusOr<Page<Attempt>> ListAttempts(const AttemptFilter& filter,
-                                                            const PageRequest& page,
-                                                            int64_t max_bytes) = 0;
+                                                     const PageRequest& page,
+                                                     int64_t max_bytes) = 0;
 
   // A new delivery of the same event to the same endpoint, due at once, with the id `new_id`.
   // NOT_FOUND; FAILED_PRECONDITION: the payload is gone or the endpoint deleted.

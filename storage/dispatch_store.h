@@ -1,4 +1,5 @@
-// What the delivery loop asks of storage: claim what is due, record what happened, follow who lives.
+// What the delivery loop asks of storage: claim what is due, record what happened, follow who
+// lives.
 
 #pragma once
 
@@ -99,11 +100,11 @@ class DispatchStore {
   // Ends deliveries whose payload is gone: CANCELED, EXPIRED.
   virtual absl::Status Expire(const std::vector<LeaseRef>& leases) = 0;
 
-  // All or nothing; counts alone when there are no outcomes. ABORTED: one of the outcomes lost its lease; LeasesHeld tells which still have theirs.
+  // All or nothing; counts alone when there are no outcomes. ABORTED: one of the outcomes lost its
+  // lease; LeasesHeld tells which still have theirs.
   virtual absl::StatusOr<std::vector<DisabledEndpoint>> Record(
       const std::vector<OutcomeRecord>& outcomes, const std::vector<EndpointTally>& tallies) = 0;
-  virtual absl::StatusOr<std::vector<LeaseRef>> LeasesHeld(
-      const std::vector<LeaseRef>& leases) = 0;
+  virtual absl::StatusOr<std::vector<LeaseRef>> LeasesHeld(const std::vector<LeaseRef>& leases) = 0;
   // An outcome that lost its lease ("Attempts and crashes"). True: it was an attempt in flight when
   // its delivery was canceled, and counts for its endpoint.
   virtual absl::StatusOr<bool> RecordLate(const OutcomeRecord& outcome) = 0;

@@ -66,10 +66,10 @@ class EndpointStore {
   // Whose it is, or was: also of deleted ones. NOT_FOUND.
   virtual absl::StatusOr<Tenant> OwnerOf(EndpointId id) = 0;
   virtual absl::StatusOr<Page<Endpoint>> List(const EndpointFilter& filter,
-                                                     const PageRequest& page) = 0;
+                                              const PageRequest& page) = 0;
 
-  // Reads, lets `change` edit and stores, in one transaction with the row locked. `change` may be run
-  // more than once; an error from it is handed on and nothing is stored.
+  // Reads, lets `change` edit and stores, in one transaction with the row locked. `change` may be
+  // run more than once; an error from it is handed on and nothing is stored.
   using Change = std::function<absl::Status(Endpoint&)>;
   virtual absl::StatusOr<Endpoint> Update(EndpointId id, const Change& change) = 0;
 

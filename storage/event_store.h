@@ -79,10 +79,11 @@ class EventAcceptor {
  public:
   virtual ~EventAcceptor() = default;
 
-  // Stores events and one delivery for each matching enabled endpoint, in one transaction; `batches`
-  // gives every event the number of its all-or-nothing batch. One result an event, in order.
-  // Keys may not repeat within a call. Errors (session.h) leave nothing behind, or, UNAVAILABLE and
-  // DEADLINE_EXCEEDED, an unknown outcome; ABORTED: somebody took one of the keys, run again.
+  // Stores events and one delivery for each matching enabled endpoint, in one transaction;
+  // `batches` gives every event the number of its all-or-nothing batch. One result an event, in
+  // order. Keys may not repeat within a call. Errors (session.h) leave nothing behind, or,
+  // UNAVAILABLE and DEADLINE_EXCEEDED, an unknown outcome; ABORTED: somebody took one of the keys,
+  // run again.
   virtual absl::StatusOr<std::vector<AcceptResult>> Accept(const std::vector<NewEvent>& events,
                                                            const std::vector<int32_t>& batches,
                                                            const FanOutLease& lease) = 0;
@@ -100,9 +101,10 @@ class EventStore {
   virtual absl::StatusOr<Event> Get(EventId id) = 0;
   // The latest under a key, which may be past the idempotency window.
   virtual absl::StatusOr<StoredKey> FindKey(const Tenant& tenant, const std::string& key) = 0;
-  // At most page.size rows, newest first, and no more than `max_bytes` of bodies (one row at least).
-  virtual absl::StatusOr<Page<Event>> List(const EventFilter& filter,
-                                                  const PageRequest& page, int64_t max_bytes) = 0;
+  // At most page.size rows, newest first, and no more than `max_bytes` of bodies (one row at
+  // least).
+  virtual absl::StatusOr<Page<Event>> List(const EventFilter& filter, const PageRequest& page,
+                                           int64_t max_bytes) = 0;
 };
 
 }  // namespace postrider

@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
@@ -70,8 +70,7 @@ std::string SetInt(int64_t& out, const Values& values, int64_t low, int64_t high
 std::string SetSchedule(Config& config, const Values& values) {
   std::vector<absl::Duration> delays;
   for (const std::string& part : std::vector<std::string>(absl::StrSplit(values.back(), ','))) {
-    absl::StatusOr<absl::Duration> delay =
-        ParseSpan(std::string(absl::StripAsciiWhitespace(part)));
+    absl::StatusOr<absl::Duration> delay = ParseSpan(std::string(absl::StripAsciiWhitespace(part)));
     if (!delay.ok() || *delay < policy::kMinDelay || *delay > policy::kMaxDelay) {
       return "must be delays of 1s to 24h, separated by commas, like 30s,2m,10m";
     }
@@ -157,11 +156,10 @@ const std::vector<Setting>& Settings() {
        "this server among others on the same database: 1 to 64 of A-Z a-z 0-9 _ -", Arity::kValue,
        [](Config& c, const Values& v) {
          c.node_id = v.back();
-         const bool good =
-             !v.back().empty() && v.back().size() <= 64 &&
-             std::all_of(v.back().begin(), v.back().end(), [](unsigned char ch) {
-               return absl::ascii_isalnum(ch) || ch == '_' || ch == '-';
-             });
+         const bool good = !v.back().empty() && v.back().size() <= 64 &&
+                           std::all_of(v.back().begin(), v.back().end(), [](unsigned char ch) {
+                             return absl::ascii_isalnum(ch) || ch == '_' || ch == '-';
+                           });
          return std::string(good ? "" : "must be 1 to 64 of A-Z a-z 0-9 _ -");
        }},
       {"retry-schedule", "LIST", "30s,2m,10m,1h,4h",
@@ -172,8 +170,8 @@ const std::vector<Setting>& Settings() {
        [](Config& c, const Values& v) {
          return SetSpan(c.attempt_timeout, v, absl::Seconds(1), absl::Minutes(5));
        }},
-      {"connect-timeout", "SPAN", "5s",
-       "part of it for the name lookup, the connection and TLS", Arity::kValue,
+      {"connect-timeout", "SPAN", "5s", "part of it for the name lookup, the connection and TLS",
+       Arity::kValue,
        [](Config& c, const Values& v) {
          return SetSpan(c.connect_timeout, v, absl::Milliseconds(100), absl::Minutes(5));
        }},
@@ -249,8 +247,7 @@ const std::vector<Setting>& Settings() {
        [](Config& c, const Values& v) { return SetInt(c.max_data_bytes, v, 2, 8 << 20); }},
       {"disable-on-gone", "", "on", "whether a 410 answer disables the endpoint", Arity::kSwitch,
        [](Config& c, const Values& v) { return SetSwitch(c.disable_on_gone, v); }},
-      {"drain-timeout", "SPAN", "20s", "time to finish what is in flight on SIGTERM",
-       Arity::kValue,
+      {"drain-timeout", "SPAN", "20s", "time to finish what is in flight on SIGTERM", Arity::kValue,
        [](Config& c, const Values& v) {
          return SetSpan(c.drain_timeout, v, absl::ZeroDuration(), absl::Hours(1));
        }},
@@ -292,9 +289,9 @@ void ReadArguments(const std::vector<std::string>& arguments, Config& config, st
       continue;
     }
     if (argument == "--help-markdown" || argument == "--version" || argument == "--check-config") {
-      (argument == "--version"         ? config.version
+      (argument == "--version"        ? config.version
        : argument == "--check-config" ? config.check_only
-                                       : config.help_markdown) = true;
+                                      : config.help_markdown) = true;
       continue;
     }
     if (argument.rfind("--", 0) != 0) {
@@ -438,8 +435,9 @@ absl::StatusOr<Config> Load(const std::vector<std::string>& arguments,
   if (config.help || config.help_markdown || config.version) return config;
   CheckTogether(config, wrong);
   if (!config.database.empty() && config.master_key_file.empty()) {
-    wrong.push_back("--master-key-file must be given with --database: every server on one database "
-                    "needs the same key (make one with: openssl rand -base64 32)");
+    wrong.push_back(
+        "--master-key-file must be given with --database: every server on one database "
+        "needs the same key (make one with: openssl rand -base64 32)");
   }
   if (!wrong.empty()) return absl::InvalidArgumentError(absl::StrJoin(wrong, "\n"));
   return config;
@@ -453,8 +451,8 @@ std::string HelpText() {
       "the file that --config names. A flag wins over the environment, that over the file.\n\n";
   for (const Setting& setting : Settings()) {
     absl::StrAppend(&text, "  --", setting.name, setting.value_name.empty() ? "" : " ",
-                    setting.value_name, "\n      ", setting.meaning, " (default: ",
-                    setting.default_text, ")\n");
+                    setting.value_name, "\n      ", setting.meaning,
+                    " (default: ", setting.default_text, ")\n");
   }
   absl::StrAppend(&text, "  --config FILE\n      settings, one a line\n",
                   "  --check-config\n      check the settings and exit\n",

@@ -1,5 +1,5 @@
-// The server's configuration: flags, environment variables and a file, in this order of precedence. One
-// table names every setting; --help and docs/CONFIGURATION.md come from it.
+// The server's configuration: flags, environment variables and a file, in this order of precedence.
+// One table names every setting; --help and docs/CONFIGURATION.md come from it.
 
 #pragma once
 
@@ -50,7 +50,8 @@ Environment ProcessEnvironment();
 
 // Reads and checks everything. INVALID_ARGUMENT names every setting that is wrong, one a line, and
 // where it came from.
-absl::StatusOr<Config> Load(const std::vector<std::string>& arguments, const Environment& environment);
+absl::StatusOr<Config> Load(const std::vector<std::string>& arguments,
+                            const Environment& environment);
 
 // What --help prints, and the same as a Markdown table.
 std::string HelpText();

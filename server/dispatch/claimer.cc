@@ -22,8 +22,8 @@ void LogAway(const absl::Status& status) {
 
 }  // namespace
 
-Claimer::Claimer(std::unique_ptr<DispatchStore> store, const ClaimOptions& options,
-                 Outputs outputs, const DatabaseClock& clock)
+Claimer::Claimer(std::unique_ptr<DispatchStore> store, const ClaimOptions& options, Outputs outputs,
+                 const DatabaseClock& clock)
     : store_(std::move(store)), options_(options), outputs_(std::move(outputs)), clock_(clock) {}
 
 void Claimer::Start() {

@@ -1,5 +1,5 @@
-// The thread that looks for due work and leases it ("claim"): what the dispatcher orders, what nobody
-// holds, and what dead nodes left.
+// The thread that looks for due work and leases it ("claim"): what the dispatcher orders, what
+// nobody holds, and what dead nodes left.
 
 #pragma once
 

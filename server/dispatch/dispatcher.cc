@@ -47,10 +47,9 @@ policy::AdmissionRules Dispatcher::RulesOf(EndpointId id, Lane& lane) const {
   if (lane.cluster_version != cluster_version_) {
     // Rendezvous hashing: every node comes to the same ranks without asking another.
     const uint64_t mine = StableHash(id, cluster_.self);
-    lane.rank = static_cast<int>(
-        std::count_if(cluster_.nodes.begin(), cluster_.nodes.end(), [&](int32_t node) {
-          return node != cluster_.self && StableHash(id, node) < mine;
-        }));
+    lane.rank = static_cast<int>(std::count_if(
+        cluster_.nodes.begin(), cluster_.nodes.end(),
+        [&](int32_t node) { return node != cluster_.self && StableHash(id, node) < mine; }));
     lane.cluster_version = cluster_version_;
   }
   policy::AdmissionRules rules;
@@ -266,8 +265,8 @@ bool Dispatcher::Start(EndpointId id, Lane& lane, Instant now, absl::Time databa
   const Target& target = *lane.target;
   std::string signature;
   if (PrepareSigner(lane, database_now)) {
-    signature = lane.signer->Header(item.event_id.ToText(), absl::ToUnixSeconds(database_now),
-                                    *item.body);
+    signature =
+        lane.signer->Header(item.event_id.ToText(), absl::ToUnixSeconds(database_now), *item.body);
   }
   if (signature.empty()) {
     // Without a signature nothing is sent: the delivery waits until the secret can be used again.
@@ -290,8 +289,7 @@ bool Dispatcher::Start(EndpointId id, Lane& lane, Instant now, absl::Time databa
     AddResults(std::move(results), now, database_now);
     return true;
   }
-  turn.requests.push_back(
-      MakeRequest(flight, item, target, database_now, std::move(signature)));
+  turn.requests.push_back(MakeRequest(flight, item, target, database_now, std::move(signature)));
   item.body.reset();
   flights_.emplace(flight, Flight{std::move(item), lane.target, database_now});
   return true;
@@ -352,8 +350,7 @@ Turn Dispatcher::Run(Instant now, absl::Time database_now) {
     timers_.pop();
     if (const auto it = lanes_.find(id); it != lanes_.end()) MakeReady(id, it->second);
   }
-  const bool fresh =
-      joined_ && now - validated_at_ <= limits_.max_target_age && now < alive_until_;
+  const bool fresh = joined_ && now - validated_at_ <= limits_.max_target_age && now < alive_until_;
   if (fresh || draining_) {
     while (!ready_.empty() && (draining_ || (in_flight() < limits_.max_in_flight &&
                                              unrecorded_ < limits_.max_unrecorded))) {

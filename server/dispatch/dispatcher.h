@@ -1,6 +1,6 @@
-// The heart of delivery, without threads, IO or a clock of its own: what came in since the last turn
-// goes in through Add..., and Run says what to do now. The dispatch loop owns one; a simulation
-// drives many.
+// The heart of delivery, without threads, IO or a clock of its own: what came in since the last
+// turn goes in through Add..., and Run says what to do now. The dispatch loop owns one; a
+// simulation drives many.
 //
 // Endpoints are served in turn, one attempt each, so none holds up another. A delivery here is
 // leased to this node; it starts, or it is released when its turn does not come in time.
@@ -28,10 +28,10 @@
 namespace postrider::dispatch {
 
 struct DispatchLimits {
-  int max_in_flight = 2048;     // attempts of this node
-  int max_unrecorded = 8192;    // attempts ended whose outcome is not stored yet
-  int max_lookahead = 1024;     // deliveries of one endpoint waiting here
-  int64_t max_queued = 100000;  // deliveries waiting here in all
+  int max_in_flight = 2048;                       // attempts of this node
+  int max_unrecorded = 8192;                      // attempts ended whose outcome is not stored yet
+  int max_lookahead = 1024;                       // deliveries of one endpoint waiting here
+  int64_t max_queued = 100000;                    // deliveries waiting here in all
   int64_t max_queued_bytes = int64_t{256} << 20;  // and their bodies
   // An endpoint as it was read longer ago than this starts nothing (SEMANTICS: changes hold after
   // a second).
@@ -99,7 +99,7 @@ class Dispatcher {
     std::unique_ptr<signing::Signer> signer;
     absl::Time signer_until;  // when one of its secrets expires
     bool load_requested = false;
-    bool ready = false;      // in ready_
+    bool ready = false;       // in ready_
     bool backlogged = false;  // there is or may be unleased work due in the database
     bool ordered = false;     // a claim is under way
     bool congested = false;   // in congested_

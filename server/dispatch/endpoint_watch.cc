@@ -46,7 +46,8 @@ void EndpointWatch::Run() {
   }
 }
 
-// Reads what is wanted and, when `check_changes`, what changed. What could not be read stays wanted.
+// Reads what is wanted and, when `check_changes`, what changed. What could not be read stays
+// wanted.
 bool EndpointWatch::Poll(absl::flat_hash_set<EndpointId>& wanted, bool check_changes) {
   const Instant started = MonotonicNow();
   if (check_changes) {

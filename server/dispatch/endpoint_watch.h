@@ -1,6 +1,6 @@
-// The thread that keeps the dispatcher's endpoints true ("endpoints"): reads those it asks for, follows
-// every change by polling, and says with each answer as of when all of them are valid. While the
-// database is away nothing is confirmed, and the dispatcher starts nothing.
+// The thread that keeps the dispatcher's endpoints true ("endpoints"): reads those it asks for,
+// follows every change by polling, and says with each answer as of when all of them are valid.
+// While the database is away nothing is confirmed, and the dispatcher starts nothing.
 
 #pragma once
 

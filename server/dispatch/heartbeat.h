@@ -1,9 +1,9 @@
 // The thread that keeps this node alive in the eyes of the others, and watches them ("heartbeat").
 //
-// A node is dead to the others when its row was not renewed for kDeadAfter. It stops starting attempts
-// by its own monotonic clock before that. After an outage of the database (its own renewals failed)
-// it waits one such period before it declares anyone dead, so that an outage makes nobody believe
-// that everybody died.
+// A node is dead to the others when its row was not renewed for kDeadAfter. It stops starting
+// attempts by its own monotonic clock before that. After an outage of the database (its own
+// renewals failed) it waits one such period before it declares anyone dead, so that an outage makes
+// nobody believe that everybody died.
 
 #pragma once
 
@@ -24,8 +24,8 @@ inline constexpr absl::Duration kDeadAfter = absl::Seconds(8);
 // How much earlier than the others a node thinks itself dead.
 inline constexpr absl::Duration kSelfMargin = absl::Seconds(1);
 // A node that joins others, or comes back to them, leaves the work to them for so long: until then
-// they may not know that they have to share the limits of endpoints.
-inline constexpr absl::Duration kJoinWait = kHeartbeatInterval + absl::Milliseconds(500);
+// they may not know that they have to share the limits of endpoints (a heartbeat and a bit).
+inline constexpr absl::Duration kJoinWait = absl::Milliseconds(2500);
 
 // What a heartbeat's answer means. Pure.
 struct Membership {

@@ -97,7 +97,8 @@ void Recorder::Store(std::vector<FinishedAttempt> batch) {
       disabled.insert(disabled.end(), stored->begin(), stored->end());
       break;
     }
-    // A lost lease, and also what a commit with an unknown outcome looks like when it is tried again.
+    // A lost lease, and also what a commit with an unknown outcome looks like when it is tried
+    // again.
     if (absl::IsAborted(status)) status = StoreApart(batch, disabled);
     if (status.ok()) break;
     if (absl::IsInternal(status)) {

@@ -1,6 +1,6 @@
-// The thread that writes outcomes down ("record"): whatever ended meanwhile goes in one transaction.
-// It goes on until the answer is known, also over an outage of the database; the dispatcher starts
-// nothing more when too much is unrecorded.
+// The thread that writes outcomes down ("record"): whatever ended meanwhile goes in one
+// transaction. It goes on until the answer is known, also over an outage of the database; the
+// dispatcher starts nothing more when too much is unrecorded.
 
 #pragma once
 

@@ -39,7 +39,8 @@ absl::StatusOr<std::shared_ptr<const Target>> MakeTarget(const EndpointForDispat
     const security::SealedSecret sealed{secret.sealed.key_id, secret.sealed.nonce,
                                         secret.sealed.bytes};
     absl::StatusOr<std::string> text = keys.Open(
-        sealed, security::AssociatedData(security::SecretContext(endpoint.tenant, id, secret.version)));
+        sealed,
+        security::AssociatedData(security::SecretContext(endpoint.tenant, id, secret.version)));
     if (!text.ok()) return text.status();
     absl::StatusOr<signing::HmacSecret> key = signing::ParseHmacSecret(*text);
     security::Cleanse(text->data(), text->size());
@@ -55,8 +56,8 @@ absl::StatusOr<std::shared_ptr<const Target>> MakeTarget(const EndpointForDispat
   target->disable_threshold = config.disable_threshold.value_or(defaults.disable_threshold);
   target->max_in_flight = config.max_in_flight.value_or(defaults.max_in_flight);
   target->rate_per_second = config.rate_limit_per_second.value_or(0);
-  target->timeout = std::min(config.timeout.value_or(defaults.attempt_timeout),
-                             defaults.attempt_timeout);
+  target->timeout =
+      std::min(config.timeout.value_or(defaults.attempt_timeout), defaults.attempt_timeout);
   target->connect_timeout = std::min(defaults.connect_timeout, target->timeout);
   return std::shared_ptr<const Target>(std::move(target));
 }

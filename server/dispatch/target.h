@@ -1,5 +1,5 @@
-// An endpoint as the sender needs it: URL parsed, headers and secrets opened. Made from what storage
-// holds each time the endpoint changes; never changed afterwards.
+// An endpoint as the sender needs it: URL parsed, headers and secrets opened. Made from what
+// storage holds each time the endpoint changes; never changed afterwards.
 
 #pragma once
 

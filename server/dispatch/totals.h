@@ -1,5 +1,5 @@
-// Attempts counted by endpoint, hour, outcome and duration between two writes to storage. Statistics: a
-// crash loses what was not written yet.
+// Attempts counted by endpoint, hour, outcome and duration between two writes to storage.
+// Statistics: a crash loses what was not written yet.
 
 #pragma once
 

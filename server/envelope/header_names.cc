@@ -48,8 +48,8 @@ absl::Status At(size_t position, const absl::Status& status) {
 absl::Status CheckHeaderName(std::string_view name) {
   if (name.empty()) return absl::InvalidArgumentError("a header's name must not be empty");
   if (name.size() > kMaxEndpointHeaderNameBytes) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "a header's name must be at most ", kMaxEndpointHeaderNameBytes, " bytes long"));
+    return absl::InvalidArgumentError(absl::StrCat("a header's name must be at most ",
+                                                   kMaxEndpointHeaderNameBytes, " bytes long"));
   }
   if (!std::all_of(name.begin(), name.end(), IsTokenByte)) {
     return absl::InvalidArgumentError(

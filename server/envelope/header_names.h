@@ -23,7 +23,8 @@ struct HeaderView {
 
 // A token (RFC 9110, section 5.6.2) that is not ours to give away. Refused in any case of letters:
 // what belongs to one connection (RFC 9110 section 7.6.1, RFC 9113 section 8.2.2), `host`,
-// `user-agent`, `expect`, `accept-encoding`, `traceparent`, and what begins with `content-`, `webhook-` or `postrider-`.
+// `user-agent`, `expect`, `accept-encoding`, `traceparent`, and what begins with `content-`,
+// `webhook-` or `postrider-`.
 absl::Status CheckHeaderName(std::string_view name);
 
 // Printable ASCII, not empty, without a space at either end (RFC 9110 section 5.5 would have it

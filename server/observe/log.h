@@ -22,9 +22,9 @@ void SetLogFormat(LogFormat format);
 void Log(Severity severity, std::string_view message, std::initializer_list<LogField> fields = {});
 
 // The same, at most once every ten seconds a call site and process: for what can repeat quickly.
-#define POSTRIDER_LOG_RARELY(severity, message, ...)                                       \
-  do {                                                                                     \
-    static ::postrider::observe::RateGate postrider_log_gate;                              \
+#define POSTRIDER_LOG_RARELY(severity, message, ...)                                          \
+  do {                                                                                        \
+    static ::postrider::observe::RateGate postrider_log_gate;                                 \
     if (postrider_log_gate.Open()) ::postrider::observe::Log(severity, message, __VA_ARGS__); \
   } while (false)
 

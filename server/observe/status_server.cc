@@ -24,8 +24,7 @@ constexpr size_t kMaxRequestBytes = 4096;
 absl::StatusOr<std::unique_ptr<StatusServer>> StatusServer::Start(const std::string& address,
                                                                   std::function<bool()> ready) {
   const size_t colon = address.rfind(':');
-  const std::string host =
-      absl::StrReplaceAll(address.substr(0, colon), {{"[", ""}, {"]", ""}});
+  const std::string host = absl::StrReplaceAll(address.substr(0, colon), {{"[", ""}, {"]", ""}});
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
@@ -94,9 +93,9 @@ void StatusServer::Answer(int connection) {
   const bool good = health || (readiness && ready_());
   const char* status = good ? "200 OK" : readiness ? "503 Service Unavailable" : "404 Not Found";
   const std::string body = good ? "ok\n" : readiness ? "not ready\n" : "not found\n";
-  const std::string answer =
-      absl::StrCat("HTTP/1.1 ", status, "\r\nContent-Type: text/plain\r\nContent-Length: ",
-                   body.size(), "\r\nConnection: close\r\n\r\n", body);
+  const std::string answer = absl::StrCat(
+      "HTTP/1.1 ", status, "\r\nContent-Type: text/plain\r\nContent-Length: ", body.size(),
+      "\r\nConnection: close\r\n\r\n", body);
   (void)!send(connection, answer.data(), answer.size(), MSG_NOSIGNAL);
 }
 

@@ -5,8 +5,8 @@
 namespace postrider::policy {
 namespace {
 
-// How far starts may run ahead of an even spacing: so far that in any second at most a twentieth more
-// start than the rate says.
+// How far starts may run ahead of an even spacing: so far that in any second at most a twentieth
+// more start than the rate says.
 absl::Duration BurstOf(double rate) {
   return std::max(absl::ZeroDuration(), absl::Milliseconds(50) - absl::Seconds(1 / rate));
 }

@@ -25,9 +25,9 @@ struct RetryPolicy {
   bool retries_disabled = false;
 };
 
-// The time of the retry after a failed attempt that ended at `attempt_end`, or none when the schedule
-// is used up. `failures` counts the failed attempts that used a step of it, this one included (so 1
-// after the first attempt). `random` is uniform in [0, 1).
+// The time of the retry after a failed attempt that ended at `attempt_end`, or none when the
+// schedule is used up. `failures` counts the failed attempts that used a step of it, this one
+// included (so 1 after the first attempt). `random` is uniform in [0, 1).
 //   attempt_end + max(delay x (1 + kJitter x random), min(retry_after, 24 h))
 std::optional<absl::Time> NextAttemptTime(const RetryPolicy& policy, int failures,
                                           absl::Time attempt_end,

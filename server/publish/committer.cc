@@ -53,8 +53,9 @@ absl::Status Committer::Submit(Submission submission) {
   const int64_t bytes = BytesOf(submission);
   absl::MutexLock lock(&mutex_);
   if (stopping_) return absl::UnavailableError("the server is stopping: try another one");
-  if (!waiting_.empty() && (waiting_events_ + submission.events.size() > limits_.max_waiting_events ||
-                            waiting_bytes_ + bytes > limits_.max_waiting_bytes)) {
+  if (!waiting_.empty() &&
+      (waiting_events_ + submission.events.size() > limits_.max_waiting_events ||
+       waiting_bytes_ + bytes > limits_.max_waiting_bytes)) {
     return absl::ResourceExhaustedError("more is being published than can be stored: slow down");
   }
   waiting_events_ += submission.events.size();
@@ -138,7 +139,8 @@ void Committer::Commit(std::vector<Submission> batch) {
       }
     }
     const Instant begun = MonotonicNow();
-    absl::StatusOr<std::vector<AcceptResult>> results = acceptor_->Accept(events, numbers, lease_());
+    absl::StatusOr<std::vector<AcceptResult>> results =
+        acceptor_->Accept(events, numbers, lease_());
     // Somebody else took a key of a batch at this moment: it is stored now, and found next time.
     if (absl::IsAborted(results.status())) continue;
     if (absl::IsInternal(results.status()) && batch.size() > 1) {
@@ -177,8 +179,9 @@ void Committer::Commit(std::vector<Submission> batch) {
     batch = std::move(again);
   }
   for (Submission& submission : batch) {
-    submission.done(absl::AbortedError(
-        "the idempotency key was being used by others all the time: nothing was stored, try again"));
+    submission.done(
+        absl::AbortedError("the idempotency key was being used by others all the time: nothing was "
+                           "stored, try again"));
   }
 }
 

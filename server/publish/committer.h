@@ -48,8 +48,8 @@ class Committer {
   // What to lease, asked before each transaction.
   using LeaseSource = std::function<FanOutLease()>;
 
-  Committer(std::unique_ptr<EventAcceptor> acceptor, const CommitLimits& limits,
-            LeaseSource lease, OnAccepted on_accepted);
+  Committer(std::unique_ptr<EventAcceptor> acceptor, const CommitLimits& limits, LeaseSource lease,
+            OnAccepted on_accepted);
   ~Committer() { Stop(); }
 
   void Start();

@@ -1,5 +1,5 @@
-// One unary call. Methods are registered raw, because gRPC 1.51 answers UNIMPLEMENTED without a word
-// to a request that does not parse: the bytes are parsed here.
+// One unary call. Methods are registered raw, because gRPC 1.51 answers UNIMPLEMENTED without a
+// word to a request that does not parse: the bytes are parsed here.
 
 #pragma once
 

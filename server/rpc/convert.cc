@@ -105,7 +105,10 @@ void ToProto(const Attempt& attempt, v1::Attempt* out) {
   out->set_endpoint_id(attempt.endpoint_id.ToText());
   out->set_number(attempt.number);
   ToProto(attempt.start_time, out->mutable_start_time());
-  ToProto(attempt.duration, out->mutable_duration());
+  // How long an abandoned one took nobody knows.
+  if (attempt.outcome != AttemptOutcome::kAbandoned) {
+    ToProto(attempt.duration, out->mutable_duration());
+  }
   out->set_outcome(static_cast<v1::AttemptOutcome>(attempt.outcome));
   out->set_http_status(attempt.http_status);
   out->set_error(attempt.error);

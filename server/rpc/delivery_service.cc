@@ -56,8 +56,7 @@ grpc::Status DeliveryService::List(const Caller& caller, const v1::ListDeliverie
   return grpc::Status::OK;
 }
 
-grpc::Status DeliveryService::Attempts(const Caller& caller,
-                                       const v1::ListAttemptsRequest& request,
+grpc::Status DeliveryService::Attempts(const Caller& caller, const v1::ListAttemptsRequest& request,
                                        v1::ListAttemptsResponse& response) {
   FieldErrors errors;
   AttemptFilter filter;
@@ -165,13 +164,11 @@ grpc::ServerUnaryReactor* DeliveryService::CancelDelivery(Context* context, cons
       });
 }
 
-grpc::ServerWriteReactor<grpc::ByteBuffer>* DeliveryService::WatchAttempts(Context*,
-                                                                           const Bytes*) {
+grpc::ServerWriteReactor<grpc::ByteBuffer>* DeliveryService::WatchAttempts(Context*, const Bytes*) {
   return RefuseWatch("WatchAttempts");
 }
 
-grpc::ServerUnaryReactor* DeliveryService::ExplainDelivery(Context* context, const Bytes*,
-                                                           Bytes*) {
+grpc::ServerUnaryReactor* DeliveryService::ExplainDelivery(Context* context, const Bytes*, Bytes*) {
   return Refuse(context, "ExplainDelivery");
 }
 

@@ -50,18 +50,17 @@ void CheckMetadata(const v1::Endpoint& endpoint, EndpointConfig& config, FieldEr
     if (name.empty() || name.size() > kMaxMetadataNameBytes ||
         value.size() > kMaxMetadataValueBytes || name.find('\0') != std::string::npos ||
         value.find('\0') != std::string::npos) {
-      errors.Add("endpoint.metadata",
-                 absl::StrCat("must have names of 1 to ", kMaxMetadataNameBytes,
-                              " bytes and values of at most ", kMaxMetadataValueBytes,
-                              ", without NUL"));
+      errors.Add(
+          "endpoint.metadata",
+          absl::StrCat("must have names of 1 to ", kMaxMetadataNameBytes,
+                       " bytes and values of at most ", kMaxMetadataValueBytes, ", without NUL"));
       return;
     }
     config.metadata[name] = value;
   }
 }
 
-void CheckEndpointHeaders(const v1::Endpoint& endpoint, HeaderPairs& headers,
-                          FieldErrors& errors) {
+void CheckEndpointHeaders(const v1::Endpoint& endpoint, HeaderPairs& headers, FieldErrors& errors) {
   headers.clear();
   for (const auto& [name, value] : endpoint.headers()) {
     headers.emplace_back(absl::AsciiStrToLower(name), value);
@@ -109,8 +108,9 @@ void CheckNumbers(const v1::Endpoint& endpoint, const SettingNames& names,
       config.timeout = FromProto(endpoint.timeout());
       if (!config.timeout || *config.timeout < absl::Seconds(1) ||
           *config.timeout > rules.max_timeout) {
-        errors.Add("endpoint.timeout", absl::StrCat("must be 1 s to ", absl::FormatDuration(rules.max_timeout),
-                                                    ", the server's attempt timeout"));
+        errors.Add("endpoint.timeout",
+                   absl::StrCat("must be 1 s to ", absl::FormatDuration(rules.max_timeout),
+                                ", the server's attempt timeout"));
       }
     }
   }
@@ -139,10 +139,10 @@ void CheckNumbers(const v1::Endpoint& endpoint, const SettingNames& names,
 }  // namespace
 
 const SettingNames& AllSettings() {
-  static const SettingNames* const names = new SettingNames{
-      "url",        "events",   "description",           "metadata",
-      "headers",    "retry_schedule", "retries_disabled", "disable_threshold",
-      "timeout",    "max_in_flight",  "rate_limit_per_second", "ordered"};
+  static const SettingNames* const names =
+      new SettingNames{"url",     "events",         "description",           "metadata",
+                       "headers", "retry_schedule", "retries_disabled",      "disable_threshold",
+                       "timeout", "max_in_flight",  "rate_limit_per_second", "ordered"};
   return *names;
 }
 
@@ -172,9 +172,10 @@ SettingNames MaskedSettings(const google::protobuf::FieldMask& mask, FieldErrors
     } else {
       const bool known = v1::Endpoint::descriptor()->FindFieldByName(path) != nullptr;
       // An unknown path is the caller's text: quoted only where it is a plain word.
-      const bool plain = path.size() <= 64 && std::all_of(path.begin(), path.end(), [](char c) {
-                           return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.';
-                         });
+      const bool plain =
+          path.size() <= 64 && std::all_of(path.begin(), path.end(), [](char c) {
+            return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.';
+          });
       errors.Add("update_mask", absl::StrCat("names ", plain ? path : "something",
                                              known ? ", which cannot be updated"
                                                    : ", which is no field of an endpoint"));

@@ -1,5 +1,5 @@
-// Secrets of endpoints between the wire and storage: made or read, sealed, opened again for the answer
-// to a repeated request.
+// Secrets of endpoints between the wire and storage: made or read, sealed, opened again for the
+// answer to a repeated request.
 
 #pragma once
 

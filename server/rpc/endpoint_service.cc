@@ -57,8 +57,9 @@ std::vector<std::string> NamesOf(const HeaderPairs& headers) {
 absl::Status KeepRedacted(const HeaderPairs& stored, HeaderPairs& headers) {
   for (auto& [name, value] : headers) {
     if (value != kRedacted) continue;
-    const auto it = std::find_if(stored.begin(), stored.end(),
-                                 [&name = name](const auto& header) { return header.first == name; });
+    const auto it = std::find_if(stored.begin(), stored.end(), [&name = name](const auto& header) {
+      return header.first == name;
+    });
     if (it == stored.end()) {
       return absl::InvalidArgumentError(
           "holds *** for a header that is not stored: give its value");
@@ -78,8 +79,7 @@ absl::StatusOr<Endpoint> EndpointService::Visible(const Caller& caller, Endpoint
   return endpoint;
 }
 
-grpc::Status EndpointService::Create(const Caller& caller,
-                                     const v1::CreateEndpointRequest& request,
+grpc::Status EndpointService::Create(const Caller& caller, const v1::CreateEndpointRequest& request,
                                      v1::CreateEndpointResponse& response) {
   FieldErrors errors;
   Endpoint endpoint;
@@ -166,21 +166,20 @@ grpc::Status EndpointService::List(const Caller& caller, const v1::ListEndpoints
   return grpc::Status::OK;
 }
 
-grpc::Status EndpointService::Update(const Caller& caller,
-                                     const v1::UpdateEndpointRequest& request,
+grpc::Status EndpointService::Update(const Caller& caller, const v1::UpdateEndpointRequest& request,
                                      v1::UpdateEndpointResponse& response) {
   FieldErrors errors;
   const EndpointId id = CheckId<EndpointId>(request.endpoint().id(), "endpoint.id", errors);
   const SettingNames names = request.update_mask().paths().empty()
                                  ? SetSettings(request.endpoint())
                                  : MaskedSettings(request.update_mask(), errors);
-  if (names.empty() && errors.empty()) {
+  const v1::SignatureScheme scheme = request.endpoint().signature_scheme();
+  if (names.empty() && errors.empty() && scheme == v1::SIGNATURE_SCHEME_UNSPECIFIED) {
     errors.Add("update_mask", "is empty and the endpoint sets no field: nothing to update");
   }
   EndpointConfig wanted;
   HeaderPairs headers;
   CheckSettings(request.endpoint(), names, parts_.rules, wanted, headers, errors);
-  const v1::SignatureScheme scheme = request.endpoint().signature_scheme();
   if (scheme != v1::SIGNATURE_SCHEME_UNSPECIFIED && scheme != v1::SIGNATURE_SCHEME_HMAC_SHA256) {
     errors.Add("endpoint.signature_scheme", "changes only through RotateEndpointSecret");
   }
@@ -267,8 +266,7 @@ grpc::Status EndpointService::Rotate(const Caller& caller,
 grpc::ServerUnaryReactor* EndpointService::CreateEndpoint(Context* context, const Bytes* in,
                                                           Bytes* out) {
   return Blocking<v1::CreateEndpointRequest, v1::CreateEndpointResponse>(
-      context, in, out, parts_.workers,
-      [this](auto& caller, auto& request, auto& response) {
+      context, in, out, parts_.workers, [this](auto& caller, auto& request, auto& response) {
         return Create(caller, request, response);
       });
 }
@@ -276,8 +274,7 @@ grpc::ServerUnaryReactor* EndpointService::CreateEndpoint(Context* context, cons
 grpc::ServerUnaryReactor* EndpointService::GetEndpoint(Context* context, const Bytes* in,
                                                        Bytes* out) {
   return Blocking<v1::GetEndpointRequest, v1::GetEndpointResponse>(
-      context, in, out, parts_.workers,
-      [this](auto& caller, auto& request, auto& response) {
+      context, in, out, parts_.workers, [this](auto& caller, auto& request, auto& response) {
         return Get(caller, request, response);
       });
 }
@@ -285,8 +282,7 @@ grpc::ServerUnaryReactor* EndpointService::GetEndpoint(Context* context, const B
 grpc::ServerUnaryReactor* EndpointService::ListEndpoints(Context* context, const Bytes* in,
                                                          Bytes* out) {
   return Blocking<v1::ListEndpointsRequest, v1::ListEndpointsResponse>(
-      context, in, out, parts_.workers,
-      [this](auto& caller, auto& request, auto& response) {
+      context, in, out, parts_.workers, [this](auto& caller, auto& request, auto& response) {
         return List(caller, request, response);
       });
 }
@@ -294,8 +290,7 @@ grpc::ServerUnaryReactor* EndpointService::ListEndpoints(Context* context, const
 grpc::ServerUnaryReactor* EndpointService::UpdateEndpoint(Context* context, const Bytes* in,
                                                           Bytes* out) {
   return Blocking<v1::UpdateEndpointRequest, v1::UpdateEndpointResponse>(
-      context, in, out, parts_.workers,
-      [this](auto& caller, auto& request, auto& response) {
+      context, in, out, parts_.workers, [this](auto& caller, auto& request, auto& response) {
         return Update(caller, request, response);
       });
 }
@@ -348,8 +343,7 @@ grpc::ServerUnaryReactor* EndpointService::DisableEndpoint(Context* context, con
 grpc::ServerUnaryReactor* EndpointService::RotateEndpointSecret(Context* context, const Bytes* in,
                                                                 Bytes* out) {
   return Blocking<v1::RotateEndpointSecretRequest, v1::RotateEndpointSecretResponse>(
-      context, in, out, parts_.workers,
-      [this](auto& caller, auto& request, auto& response) {
+      context, in, out, parts_.workers, [this](auto& caller, auto& request, auto& response) {
         return Rotate(caller, request, response);
       });
 }

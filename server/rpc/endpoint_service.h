@@ -38,8 +38,7 @@ using RawEndpointService = v1::EndpointService::WithRawCallbackMethod_CreateEndp
 
 class EndpointService final : public RawEndpointService {
  public:
-  explicit EndpointService(EndpointParts parts)
-      : parts_(std::move(parts)), secrets_(parts_.keys) {}
+  explicit EndpointService(EndpointParts parts) : parts_(std::move(parts)), secrets_(parts_.keys) {}
 
   using Reactor = grpc::ServerUnaryReactor;
   using Context = grpc::CallbackServerContext;

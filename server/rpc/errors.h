@@ -1,5 +1,5 @@
-// Errors as callers see them: a code, one plain sentence, and google.rpc details. Every bad field of a
-// request is named, not just the first.
+// Errors as callers see them: a code, one plain sentence, and google.rpc details. Every bad field
+// of a request is named, not just the first.
 
 #pragma once
 
@@ -34,8 +34,8 @@ inline constexpr char kUnimplemented[] = "NOT_AVAILABLE_YET";
 inline constexpr char kInternal[] = "INTERNAL";
 }  // namespace reason
 
-// What is wrong with a request, field by field. Field names are paths from the request's root, as in
-// `requests[3].data_json`.
+// What is wrong with a request, field by field. Field names are paths from the request's root, as
+// in `requests[3].data_json`.
 class FieldErrors {
  public:
   // `description` follows the field's name: "must be ...", "is ...".

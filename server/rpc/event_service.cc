@@ -48,9 +48,9 @@ grpc::Status Get(EventStore& events, const Caller& caller, const v1::GetEventReq
     if (other || !caller.MaySee(event->tenant)) event = absl::NotFoundError("no such event");
   }
   if (absl::IsNotFound(event.status())) {
-    return Error(grpc::StatusCode::NOT_FOUND, reason::kNotFound,
-                 by_key ? "no event under this idempotency_key"
-                        : absl::StrCat("no event ", id.ToText()));
+    return Error(
+        grpc::StatusCode::NOT_FOUND, reason::kNotFound,
+        by_key ? "no event under this idempotency_key" : absl::StrCat("no event ", id.ToText()));
   }
   if (!event.ok()) return FromStore(event.status());
   ToProto(*event, response.mutable_event());
@@ -106,8 +106,8 @@ grpc::ServerUnaryReactor* EventService::ListEvents(grpc::CallbackServerContext* 
       });
 }
 
-grpc::ServerWriteReactor<grpc::ByteBuffer>* EventService::WatchEvents(
-    grpc::CallbackServerContext*, const grpc::ByteBuffer*) {
+grpc::ServerWriteReactor<grpc::ByteBuffer>* EventService::WatchEvents(grpc::CallbackServerContext*,
+                                                                      const grpc::ByteBuffer*) {
   return RefuseWatch("WatchEvents");
 }
 

@@ -4,6 +4,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "grpc/health/v1/health.pb.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/grpcpp.h"
 #include "grpcpp/health_check_service_interface.h"
@@ -20,6 +21,8 @@ constexpr int kMaxStreamsPerConnection = 1024;
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
     const std::vector<std::string>& addresses, const std::vector<grpc::Service*>& services) {
   grpc::EnableDefaultHealthCheckService(true);
+  // Named so that the linker keeps its description, which reflection gives out.
+  grpc::health::v1::HealthCheckRequest::descriptor();
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
   builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
@@ -43,8 +46,7 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
   }
   server->address_ = addresses[0];
   if (!absl::StartsWith(addresses[0], "unix:")) {
-    server->address_ =
-        absl::StrCat(addresses[0].substr(0, addresses[0].rfind(':')), ":", ports[0]);
+    server->address_ = absl::StrCat(addresses[0].substr(0, addresses[0].rfind(':')), ":", ports[0]);
   }
   server->SetServing(false);
   return server;

@@ -9,10 +9,10 @@
 
 namespace postrider::rpc {
 
-#define POSTRIDER_REFUSED(method)                                                          \
-  grpc::ServerUnaryReactor* method(grpc::CallbackServerContext* context,                   \
-                                   const grpc::ByteBuffer*, grpc::ByteBuffer*) override { \
-    return Refuse(context, #method);                                                       \
+#define POSTRIDER_REFUSED(method)                                                                 \
+  grpc::ServerUnaryReactor* method(grpc::CallbackServerContext* context, const grpc::ByteBuffer*, \
+                                   grpc::ByteBuffer*) override {                                  \
+    return Refuse(context, #method);                                                              \
   }
 
 class EventTypeService final

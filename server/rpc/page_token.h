@@ -1,5 +1,5 @@
-// Page tokens: the id of the last row and a digest of the filter, so that a token of another list is
-// refused. Not secret; not to be parsed by callers.
+// Page tokens: the id of the last row and a digest of the filter, so that a token of another list
+// is refused. Not secret; not to be parsed by callers.
 
 #pragma once
 

@@ -28,8 +28,9 @@ Instant DeadlineOf(const grpc::CallbackServerContext& context) {
 
 grpc::Status Conflict(const std::string& field) {
   return Error(grpc::StatusCode::ALREADY_EXISTS, reason::kIdempotencyConflict,
-               absl::StrCat(field, " was used within the idempotency window for an event of another "
-                                   "type, data or event_time: use a new key for a new event"));
+               absl::StrCat(field,
+                            " was used within the idempotency window for an event of another "
+                            "type, data or event_time: use a new key for a new event"));
 }
 
 }  // namespace
@@ -74,8 +75,8 @@ grpc::ServerUnaryReactor* PublisherService::Publish(grpc::CallbackServerContext*
   batch->repeats = {false};
   batch->events[0].traceparent = TraceparentOf(*context);
   FieldErrors errors;
-  CheckPublish(request, CallerOf(*context), parts_.limits, "", batch->events[0],
-               batch->payloads[0], errors);
+  CheckPublish(request, CallerOf(*context), parts_.limits, "", batch->events[0], batch->payloads[0],
+               errors);
   if (!errors.empty()) {
     reactor->Finish(errors.ToStatus());
     return reactor;
@@ -174,10 +175,10 @@ void PublisherService::Submit(std::shared_ptr<Batch> batch) {
   const absl::Status status = parts_.committer.Submit(std::move(submission));
   if (status.ok()) return;
   const bool overloaded = absl::IsResourceExhausted(status);
-  batch->reactor->Finish(RetryLater(
-      overloaded ? grpc::StatusCode::RESOURCE_EXHAUSTED : grpc::StatusCode::UNAVAILABLE,
-      overloaded ? reason::kOverloaded : reason::kUnavailable, std::string(status.message()),
-      absl::Milliseconds(200)));
+  batch->reactor->Finish(
+      RetryLater(overloaded ? grpc::StatusCode::RESOURCE_EXHAUSTED : grpc::StatusCode::UNAVAILABLE,
+                 overloaded ? reason::kOverloaded : reason::kUnavailable,
+                 std::string(status.message()), absl::Milliseconds(200)));
 }
 
 void PublisherService::Answer(Batch& batch, absl::StatusOr<std::vector<AcceptResult>> results) {

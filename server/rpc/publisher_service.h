@@ -25,11 +25,10 @@ struct PublisherParts {
   absl::Duration idempotency_window;
 };
 
-class PublisherService final
-    : public v1::PublisherService::WithRawCallbackMethod_Publish<
-          v1::PublisherService::WithRawCallbackMethod_BatchPublish<
-              v1::PublisherService::WithRawCallbackMethod_StreamPublish<
-                  v1::PublisherService::Service>>> {
+class PublisherService final : public v1::PublisherService::WithRawCallbackMethod_Publish<
+                                   v1::PublisherService::WithRawCallbackMethod_BatchPublish<
+                                       v1::PublisherService::WithRawCallbackMethod_StreamPublish<
+                                           v1::PublisherService::Service>>> {
  public:
   explicit PublisherService(PublisherParts parts) : parts_(std::move(parts)) {}
 

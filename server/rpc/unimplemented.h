@@ -26,8 +26,7 @@ inline grpc::ServerUnaryReactor* Refuse(grpc::CallbackServerContext* context, co
   reactor->Finish(Unimplemented(what));
   return reactor;
 }
-inline grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* RefuseStream(
-    const char* what) {
+inline grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* RefuseStream(const char* what) {
   return new RefusedBidi(what);
 }
 inline grpc::ServerWriteReactor<grpc::ByteBuffer>* RefuseWatch(const char* what) {

@@ -1,6 +1,6 @@
-// Two clocks, two types. Instants are monotonic and measure waits; absl::Time is the database's time
-// and is what is stored, signed and due. A node's own wall clock is never asked, so that it may jump
-// by hours without any effect (SEMANTICS, "Time").
+// Two clocks, two types. Instants are monotonic and measure waits; absl::Time is the database's
+// time and is what is stored, signed and due. A node's own wall clock is never asked, so that it
+// may jump by hours without any effect (SEMANTICS, "Time").
 
 #pragma once
 

@@ -2,10 +2,8 @@
 
 namespace postrider::security {
 
-SealContext SecretContext(const Tenant& tenant, const std::string& endpoint_id,
-                                    int32_t version) {
-  return {tenant.org_id, tenant.env_id, endpoint_id, version,
-          SealPurpose::kEndpointSecret};
+SealContext SecretContext(const Tenant& tenant, const std::string& endpoint_id, int32_t version) {
+  return {tenant.org_id, tenant.env_id, endpoint_id, version, SealPurpose::kEndpointSecret};
 }
 
 SealContext HeadersContext(const Tenant& tenant, const std::string& endpoint_id) {

@@ -1,5 +1,5 @@
-// Strong ids. Each resource has its own type over a ULID and its own text prefix (API: `evt_ ep_ dlv_
-// att_`), so that an endpoint's id cannot be passed for a delivery's.
+// Strong ids. Each resource has its own type over a ULID and its own text prefix (API: `evt_ ep_
+// dlv_ att_`), so that an endpoint's id cannot be passed for a delivery's.
 
 #pragma once
 

@@ -9,7 +9,9 @@ constexpr std::string_view kOwnTypes = "postrider.";
 constexpr std::string_view kAnyRest = ".*";
 
 // The part of "a.b.*" that a type must begin with: "a.b.".
-std::string_view PrefixOf(std::string_view pattern) { return pattern.substr(0, pattern.size() - 1); }
+std::string_view PrefixOf(std::string_view pattern) {
+  return pattern.substr(0, pattern.size() - 1);
+}
 
 }  // namespace
 
@@ -21,9 +23,8 @@ bool PatternMatches(std::string_view pattern, std::string_view type) {
 
 bool SubscriptionMatches(const std::vector<std::string>& events, std::string_view type) {
   if (events.empty()) return !type.starts_with(kOwnTypes);
-  return std::any_of(events.begin(), events.end(), [type](const std::string& pattern) {
-    return PatternMatches(pattern, type);
-  });
+  return std::any_of(events.begin(), events.end(),
+                     [type](const std::string& pattern) { return PatternMatches(pattern, type); });
 }
 
 std::vector<std::string> PatternsMatching(std::string_view type) {

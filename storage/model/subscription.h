@@ -1,6 +1,6 @@
-// Which events an endpoint gets. The rule is SEMANTICS, "Acceptance": an endpoint matches an event when
-// its list is empty (every type but postrider.*), holds the exact type, or holds a prefix pattern,
-// "message.*", which matches "message.received" and "message.a.b" but not "message".
+// Which events an endpoint gets. The rule is SEMANTICS, "Acceptance": an endpoint matches an event
+// when its list is empty (every type but postrider.*), holds the exact type, or holds a prefix
+// pattern, "message.*", which matches "message.received" and "message.a.b" but not "message".
 
 #pragma once
 

@@ -1,5 +1,5 @@
-// ULIDs: 128-bit identifiers that sort by the time they were made. 48 bits of milliseconds since the
-// Unix epoch, then 80 random bits, big-endian; as text 26 characters of Crockford's base 32.
+// ULIDs: 128-bit identifiers that sort by the time they were made. 48 bits of milliseconds since
+// the Unix epoch, then 80 random bits, big-endian; as text 26 characters of Crockford's base 32.
 // Stored as PostgreSQL `uuid`, whose order is the same.
 
 #pragma once

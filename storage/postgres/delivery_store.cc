@@ -104,7 +104,7 @@ absl::StatusOr<Delivery> PgDeliveryStore::Get(DeliveryId id) {
 }
 
 absl::StatusOr<Page<Delivery>> PgDeliveryStore::List(const DeliveryFilter& filter,
-                                                            const PageRequest& page) {
+                                                     const PageRequest& page) {
   auto session = pool_.Take();
   const absl::StatusOr<std::optional<int32_t>> env_no =
       EnvironmentOfFilter(filter.tenant, environments_, *session);
@@ -132,8 +132,8 @@ absl::StatusOr<Page<Delivery>> PgDeliveryStore::List(const DeliveryFilter& filte
 }
 
 absl::StatusOr<Page<Attempt>> PgDeliveryStore::ListAttempts(const AttemptFilter& filter,
-                                                                   const PageRequest& page,
-                                                                   int64_t max_bytes) {
+                                                            const PageRequest& page,
+                                                            int64_t max_bytes) {
   Ulid before;
   before.bytes.fill(0xff);
   if (page.after) before = *page.after;
@@ -158,7 +158,8 @@ absl::StatusOr<Page<Attempt>> PgDeliveryStore::ListAttempts(const AttemptFilter&
     if (!rows.ok()) return rows.status();
     for (int row = 0; row < rows->rows(); ++row) {
       Attempt attempt = AttemptOfRow(*rows, row);
-      bytes += 512 + static_cast<int64_t>(attempt.response_body.size() + rows->View(row, 13).size());
+      bytes +=
+          512 + static_cast<int64_t>(attempt.response_body.size() + rows->View(row, 13).size());
       attempts.more = static_cast<int32_t>(attempts.rows.size()) == page.size ||
                       (!attempts.rows.empty() && bytes > max_bytes);
       if (attempts.more) return attempts;

@@ -19,10 +19,9 @@ class PgDeliveryStore : public DeliveryStore {
 
   absl::StatusOr<Delivery> Get(DeliveryId id) override;
   absl::StatusOr<Page<Delivery>> List(const DeliveryFilter& filter,
-                                             const PageRequest& page) override;
-  absl::StatusOr<Page<Attempt>> ListAttempts(const AttemptFilter& filter,
-                                                    const PageRequest& page,
-                                                    int64_t max_bytes) override;
+                                      const PageRequest& page) override;
+  absl::StatusOr<Page<Attempt>> ListAttempts(const AttemptFilter& filter, const PageRequest& page,
+                                             int64_t max_bytes) override;
   absl::StatusOr<Delivery> Redeliver(DeliveryId id, DeliveryId new_id,
                                      const RequestId& request_id) override;
   absl::StatusOr<Delivery> Cancel(DeliveryId id) override;

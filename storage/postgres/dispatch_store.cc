@@ -167,8 +167,7 @@ absl::StatusOr<bool> PgDispatchStore::RecordLate(const OutcomeRecord& outcome) {
   return counts;
 }
 
-absl::Status PgDispatchStore::AddTotals(const std::vector<EndpointTotal>& totals,
-                                        int32_t node_no) {
+absl::Status PgDispatchStore::AddTotals(const std::vector<EndpointTotal>& totals, int32_t node_no) {
   using T = EndpointTotal;
   params_.Clear();
   params_.UuidArray(totals, [](const T& t) { return t.endpoint_id.ulid; })

@@ -1,6 +1,5 @@
 #include "storage/postgres/endpoint_rows.h"
 
-
 namespace postrider {
 
 Endpoint EndpointOfRow(const Result& rows, int row) {
@@ -26,7 +25,8 @@ Endpoint EndpointOfRow(const Result& rows, int row) {
   config.ordered = rows.Bool(row, 16);
   const std::vector<std::string> keys = rows.TextArray(row, 17);
   const std::vector<std::string> values = rows.TextArray(row, 18);
-  for (size_t i = 0; i < keys.size() && i < values.size(); ++i) config.metadata[keys[i]] = values[i];
+  for (size_t i = 0; i < keys.size() && i < values.size(); ++i)
+    config.metadata[keys[i]] = values[i];
   endpoint.signature_scheme = static_cast<SignatureScheme>(rows.Int(row, 19));
   endpoint.public_key = rows.Text(row, 20);
   endpoint.secret_hint = rows.Text(row, 21);
@@ -58,16 +58,15 @@ void AddConfig(const EndpointConfig& config, Params& params) {
       .Text(config.description)
       .TextArray(config.header_names, text);
   if (config.headers) {
-    params.Text(config.headers->key_id)
-        .Bytes(config.headers->nonce)
-        .Bytes(config.headers->bytes);
+    params.Text(config.headers->key_id).Bytes(config.headers->nonce).Bytes(config.headers->bytes);
   } else {
     params.OptionalText("").OptionalBytes(std::nullopt).OptionalBytes(std::nullopt);
   }
   std::optional<int32_t> timeout_ms;
   if (config.timeout) timeout_ms = static_cast<int32_t>(absl::ToInt64Milliseconds(*config.timeout));
   params
-      .Int8Array(config.retry_schedule, [](absl::Duration d) { return absl::ToInt64Milliseconds(d); })
+      .Int8Array(config.retry_schedule,
+                 [](absl::Duration d) { return absl::ToInt64Milliseconds(d); })
       .Bool(config.retries_disabled)
       .Int4(config.disable_threshold)
       .Int4(timeout_ms)

@@ -1,5 +1,5 @@
-// Endpoints and secrets as rows: columns in the order of endpoints_list.sql, and the parameters that
-// endpoints_insert and endpoints_update share.
+// Endpoints and secrets as rows: columns in the order of endpoints_list.sql, and the parameters
+// that endpoints_insert and endpoints_update share.
 
 #pragma once
 

@@ -27,7 +27,8 @@ absl::StatusOr<LockedEndpoint> Lock(Session& session, EndpointId id) {
   absl::StatusOr<Result> rows = session.Run(sql::kEndpointsLock, Params().Uuid(id.ulid));
   if (!rows.ok()) return rows.status();
   if (rows->rows() == 0) return absl::NotFoundError("no such endpoint");
-  return LockedEndpoint{EndpointOfRow(*rows, 0), static_cast<int32_t>(rows->Int(0, kEndpointColumns))};
+  return LockedEndpoint{EndpointOfRow(*rows, 0),
+                        static_cast<int32_t>(rows->Int(0, kEndpointColumns))};
 }
 
 absl::Status Subscribe(Session& session, EndpointId id, int32_t env_no,
@@ -39,8 +40,7 @@ absl::Status Subscribe(Session& session, EndpointId id, int32_t env_no,
 }
 
 absl::StatusOr<EndpointSecret> SecretOf(Session& session, EndpointId id, int32_t version) {
-  absl::StatusOr<Result> rows =
-      session.Run(sql::kSecretsGet, Params().Uuid(id.ulid).Int4(version));
+  absl::StatusOr<Result> rows = session.Run(sql::kSecretsGet, Params().Uuid(id.ulid).Int4(version));
   if (!rows.ok()) return rows.status();
   if (rows->rows() == 0) return absl::NotFoundError("this secret is gone");
   return SecretOfRow(*rows, 0, 0);
@@ -59,12 +59,12 @@ absl::Status SetState(Session& session, EndpointId id, EndpointState state, Disa
 
 absl::StatusOr<int64_t> CancelOpen(Session& session, EndpointId id, StateReason reason,
                                    absl::Time created_until) {
-  absl::StatusOr<Result> result = session.Run(
-      sql::kCancelOpen, Params()
-                            .Uuid(id.ulid)
-                            .Int4(static_cast<int32_t>(reason))
-                            .Time(created_until)
-                            .Int4(kCancelAtOnce));
+  absl::StatusOr<Result> result =
+      session.Run(sql::kCancelOpen, Params()
+                                        .Uuid(id.ulid)
+                                        .Int4(static_cast<int32_t>(reason))
+                                        .Time(created_until)
+                                        .Int4(kCancelAtOnce));
   if (!result.ok()) return result.status();
   return result->affected();
 }
@@ -136,7 +136,7 @@ absl::StatusOr<Tenant> PgEndpointStore::OwnerOf(EndpointId id) {
 }
 
 absl::StatusOr<Page<Endpoint>> PgEndpointStore::List(const EndpointFilter& filter,
-                                                            const PageRequest& page) {
+                                                     const PageRequest& page) {
   Ulid before;
   before.bytes.fill(0xff);
   auto session = pool_.Take();
@@ -212,8 +212,8 @@ absl::StatusOr<Endpoint> PgEndpointStore::Enable(EndpointId id, bool discard_pen
           if (*canceled < kCancelAtOnce) break;
         }
       }
-      absl::Status stored = SetState(s, id, EndpointState::kEnabled, DisabledReason::kNone,
-                                     ChangeKind::kEnabled);
+      absl::Status stored =
+          SetState(s, id, EndpointState::kEnabled, DisabledReason::kNone, ChangeKind::kEnabled);
       if (!stored.ok()) return stored;
       locked = Lock(s, id);
       if (!locked.ok()) return locked.status();
@@ -232,8 +232,8 @@ absl::StatusOr<Endpoint> PgEndpointStore::Disable(EndpointId id) {
     absl::StatusOr<LockedEndpoint> locked = Lock(s, id);
     if (!locked.ok()) return locked.status();
     if (locked->endpoint.state == EndpointState::kEnabled) {
-      absl::Status stored = SetState(s, id, EndpointState::kDisabled, DisabledReason::kManual,
-                                     ChangeKind::kDisabled);
+      absl::Status stored =
+          SetState(s, id, EndpointState::kDisabled, DisabledReason::kManual, ChangeKind::kDisabled);
       if (!stored.ok()) return stored;
       locked = Lock(s, id);
       if (!locked.ok()) return locked.status();
@@ -252,8 +252,7 @@ absl::StatusOr<int32_t> PgEndpointStore::NextSecretVersion(EndpointId id) {
   return static_cast<int32_t>(rows->Int(0, 0));
 }
 
-absl::StatusOr<EndpointStore::Rotated> PgEndpointStore::RotateSecret(EndpointId id,
-                                                                     int32_t version,
+absl::StatusOr<EndpointStore::Rotated> PgEndpointStore::RotateSecret(EndpointId id, int32_t version,
                                                                      const SecretRotation& rotation,
                                                                      const RequestId& request_id) {
   auto session = pool_.Take();
@@ -272,18 +271,18 @@ absl::StatusOr<EndpointStore::Rotated> PgEndpointStore::RotateSecret(EndpointId 
       if (next->Int(0, 0) != version) {
         return absl::FailedPreconditionError("the secret was rotated at the same moment");
       }
-      absl::Status stored = s.Run(sql::kSecretsRotate,
-                                  Params()
-                                      .Uuid(id.ulid)
-                                      .Int4(version)
-                                      .Int4(static_cast<int32_t>(rotation.scheme))
-                                      .Text(rotation.sealed.key_id)
-                                      .Bytes(rotation.sealed.nonce)
-                                      .Bytes(rotation.sealed.bytes)
-                                      .Float8(absl::ToDoubleSeconds(rotation.overlap))
-                                      .Text(rotation.hint)
-                                      .Text(rotation.public_key))
-                                .status();
+      absl::Status stored =
+          s.Run(sql::kSecretsRotate, Params()
+                                         .Uuid(id.ulid)
+                                         .Int4(version)
+                                         .Int4(static_cast<int32_t>(rotation.scheme))
+                                         .Text(rotation.sealed.key_id)
+                                         .Bytes(rotation.sealed.nonce)
+                                         .Bytes(rotation.sealed.bytes)
+                                         .Float8(absl::ToDoubleSeconds(rotation.overlap))
+                                         .Text(rotation.hint)
+                                         .Text(rotation.public_key))
+              .status();
       if (!stored.ok()) return stored;
       locked = Lock(s, id);
       if (!locked.ok()) return locked.status();
@@ -300,9 +299,8 @@ absl::StatusOr<EndpointStore::Rotated> PgEndpointStore::RotateSecret(EndpointId 
 
 absl::StatusOr<std::vector<EndpointForDispatch>> PgEndpointReader::Load(
     const std::vector<EndpointId>& ids) {
-  absl::StatusOr<Result> rows =
-      session_.Run(sql::kEndpointsLoad,
-                   Params().UuidArray(ids, [](const EndpointId& id) { return id.ulid; }));
+  absl::StatusOr<Result> rows = session_.Run(
+      sql::kEndpointsLoad, Params().UuidArray(ids, [](const EndpointId& id) { return id.ulid; }));
   if (!rows.ok()) return rows.status();
   std::vector<EndpointForDispatch> endpoints;
   for (int row = 0; row < rows->rows(); ++row) {

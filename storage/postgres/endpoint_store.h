@@ -22,7 +22,7 @@ class PgEndpointStore : public EndpointStore {
   absl::StatusOr<Endpoint> Get(EndpointId id) override;
   absl::StatusOr<Tenant> OwnerOf(EndpointId id) override;
   absl::StatusOr<Page<Endpoint>> List(const EndpointFilter& filter,
-                                             const PageRequest& page) override;
+                                      const PageRequest& page) override;
   absl::StatusOr<Endpoint> Update(EndpointId id, const Change& change) override;
   absl::Status Delete(EndpointId id) override;
   absl::StatusOr<Endpoint> Enable(EndpointId id, bool discard_pending) override;

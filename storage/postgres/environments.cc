@@ -35,8 +35,8 @@ absl::StatusOr<int32_t> Environments::NumberOf(const Tenant& tenant, Session& se
 
 absl::StatusOr<std::optional<int32_t>> Environments::Find(const Tenant& tenant, Session& session) {
   if (const auto cached = Cached(tenant)) return cached;
-  absl::StatusOr<Result> result = session.Run(
-      sql::kEnvironmentFind, Params().Text(tenant.org_id).Text(tenant.env_id));
+  absl::StatusOr<Result> result =
+      session.Run(sql::kEnvironmentFind, Params().Text(tenant.org_id).Text(tenant.env_id));
   if (!result.ok()) return result.status();
   if (result->rows() == 0) return std::nullopt;
   const int32_t number = static_cast<int32_t>(result->Int(0, 0));

@@ -141,8 +141,8 @@ absl::StatusOr<StoredKey> PgEventStore::FindKey(const Tenant& tenant, const std:
   return stored;
 }
 
-absl::StatusOr<Page<Event>> PgEventStore::List(const EventFilter& filter,
-                                                      const PageRequest& page, int64_t max_bytes) {
+absl::StatusOr<Page<Event>> PgEventStore::List(const EventFilter& filter, const PageRequest& page,
+                                               int64_t max_bytes) {
   std::vector<std::string> exact;
   std::vector<std::string> prefixes;
   for (const std::string& type : filter.types) {

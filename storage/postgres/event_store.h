@@ -39,7 +39,7 @@ class PgEventStore : public EventStore {
   absl::StatusOr<Event> Get(EventId id) override;
   absl::StatusOr<StoredKey> FindKey(const Tenant& tenant, const std::string& key) override;
   absl::StatusOr<Page<Event>> List(const EventFilter& filter, const PageRequest& page,
-                                          int64_t max_bytes) override;
+                                   int64_t max_bytes) override;
 
  private:
   SessionPool& pool_;

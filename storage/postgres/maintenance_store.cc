@@ -93,9 +93,10 @@ absl::StatusOr<std::vector<std::string>> PgMaintenanceStore::DropExpired(
   }
   for (const std::string& table : expired) {
     // Names come from the catalogue and are ours: letters, digits and underscores. The lock that a
-    // drop needs on the parent is waited for shortly, so that the delivery path never queues behind.
-    const std::string drop = absl::StrCat("BEGIN; SET LOCAL lock_timeout = '2s'; DROP TABLE IF EXISTS ",
-                                          table, "; COMMIT");
+    // drop needs on the parent is waited for shortly, so that the delivery path never queues
+    // behind.
+    const std::string drop = absl::StrCat(
+        "BEGIN; SET LOCAL lock_timeout = '2s'; DROP TABLE IF EXISTS ", table, "; COMMIT");
     if (absl::Status status = session_.Execute(drop.c_str(), kLong); !status.ok()) {
       (void)session_.Execute("ROLLBACK", absl::Seconds(5));
       return status;

@@ -18,8 +18,8 @@ struct PageBounds {
   Ulid before;
 };
 
-// An id is about as old as its row, so times of creation narrow the range of ids; the statement itself
-// compares the exact times.
+// An id is about as old as its row, so times of creation narrow the range of ids; the statement
+// itself compares the exact times.
 inline PageBounds BoundsOf(const PageRequest& page, std::optional<absl::Time> start_time,
                            std::optional<absl::Time> end_time) {
   PageBounds bounds;

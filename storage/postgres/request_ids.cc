@@ -9,13 +9,14 @@ absl::StatusOr<std::optional<RequestMade>> TakeRequestId(Session& session, int32
                                                          const RequestId& request_id,
                                                          const RequestMade& made) {
   if (request_id.id.empty()) return std::nullopt;
-  absl::StatusOr<Result> taken = session.Run(sql::kRequestIdsTake, Params()
-                                                                       .Int4(env_no)
-                                                                       .Text(request_id.id)
-                                                                       .Int4(static_cast<int32_t>(method))
-                                                                       .Bytes(request_id.digest)
-                                                                       .Uuid(made.resource_id)
-                                                                       .Int4(made.version));
+  absl::StatusOr<Result> taken =
+      session.Run(sql::kRequestIdsTake, Params()
+                                            .Int4(env_no)
+                                            .Text(request_id.id)
+                                            .Int4(static_cast<int32_t>(method))
+                                            .Bytes(request_id.digest)
+                                            .Uuid(made.resource_id)
+                                            .Int4(made.version));
   if (!taken.ok()) return taken.status();
   if (taken->rows() == 1) return std::nullopt;
   absl::StatusOr<Result> known =

@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "absl/hash/hash.h"
+#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 
 namespace postrider {
@@ -29,18 +30,20 @@ TEST(IdTest, ParseReadsItsOwnText) {
 
 TEST(IdTest, ParseRefusesTheIdOfAnotherResource) {
   const std::string ulid = kUlid;
-  EXPECT_FALSE(EventId::Parse("dlv_" + ulid));
-  EXPECT_FALSE(EndpointId::Parse("evt_" + ulid));
-  EXPECT_FALSE(DeliveryId::Parse("att_" + ulid));
-  EXPECT_FALSE(AttemptId::Parse("ep_" + ulid));
+  EXPECT_FALSE(EventId::Parse(absl::StrCat("dlv_", ulid)));
+  EXPECT_FALSE(EndpointId::Parse(absl::StrCat("evt_", ulid)));
+  EXPECT_FALSE(DeliveryId::Parse(absl::StrCat("att_", ulid)));
+  EXPECT_FALSE(AttemptId::Parse(absl::StrCat("ep_", ulid)));
 }
 
 TEST(IdTest, ParseRefusesEveryOtherForm) {
   const std::string ulid = kUlid;
   for (const std::string& text :
-       {std::string(), std::string("evt_"), std::string("evt"), ulid, "evt" + ulid, "EVT_" + ulid,
-        "Evt_" + ulid, " evt_" + ulid, "evt_" + ulid + " ", "evt_" + ulid.substr(1),
-        "evt_" + ulid + "0", "evt__" + ulid.substr(1), "evt_evt_" + ulid, "evt-" + ulid,
+       {std::string(), std::string("evt_"), std::string("evt"), ulid, absl::StrCat("evt", ulid),
+        absl::StrCat("EVT_", ulid), absl::StrCat("Evt_", ulid), absl::StrCat(" evt_", ulid),
+        absl::StrCat("evt_", ulid, " "), absl::StrCat("evt_", ulid.substr(1)),
+        absl::StrCat("evt_", ulid, "0"), absl::StrCat("evt__", ulid.substr(1)),
+        absl::StrCat("evt_evt_", ulid), absl::StrCat("evt-", ulid),
         std::string("evt_01aryz6s41008j4ct4ank7f24s")}) {
     EXPECT_FALSE(EventId::Parse(text)) << "'" << text << "'";
   }

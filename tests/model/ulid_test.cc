@@ -1,12 +1,13 @@
 #include "storage/model/ulid.h"
 
 #include <algorithm>
-#include <atomic>
+#include <functional>
 #include <random>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "gtest/gtest.h"
 
@@ -62,20 +63,20 @@ TEST(UlidTest, EverythingButTheOneTextIsRefused) {
   std::vector<std::string> bad = {
       "",
       "0",
-      good.substr(1),          // 25 characters
-      good + "0",              // 27
-      " " + good.substr(1),    // space
+      good.substr(1),                     // 25 characters
+      good + "0",                         // 27
+      absl::StrCat(" ", good.substr(1)),  // space
       good.substr(0, 25) + " ",
       good.substr(0, 25) + "\n",
-      "8" + good.substr(1),    // more than 128 bits
-      "9" + good.substr(1),
-      "Z" + good.substr(1),
+      absl::StrCat("8", good.substr(1)),  // more than 128 bits
+      absl::StrCat("9", good.substr(1)),
+      absl::StrCat("Z", good.substr(1)),
       "-1ARYZ6S41008J4CT4ANK7F24S",
       "01aryz6s41008j4ct4ank7f24s",  // lower case
       "01ARYZ6S41008J4CT4ANK7F24s",
       std::string(26, '\0'),
       std::string(26, '\xff'),
-      "evt_" + good,
+      absl::StrCat("evt_", good),
   };
   // What Crockford's alphabet leaves out, its aliases included, and bytes around its ranges.
   for (char c : std::string("ILOUilou/:@[`{~-_.\x7f\x80\xff")) {
@@ -117,7 +118,8 @@ TEST(UlidTest, FloorIsBoundedByWhatFits) {
 }
 
 TEST(UlidTest, TimeIsTheMillisecondInWhichItWasMade) {
-  EXPECT_EQ(FromHex("01563df3648100112233445566778899").time(), absl::FromUnixMillis(1469918176385));
+  EXPECT_EQ(FromHex("01563df3648100112233445566778899").time(),
+            absl::FromUnixMillis(1469918176385));
   EXPECT_EQ(Ulid().time(), absl::UnixEpoch());
 }
 
@@ -147,10 +149,12 @@ TEST(UlidGeneratorTest, WhenTimeStepsBackTheNextIsOneMore) {
   UlidGenerator generator(Always(0));
   const absl::Time now = absl::FromUnixMillis(1469918176385);
   generator.Next(now);
-  EXPECT_EQ(generator.Next(now - absl::Milliseconds(1)), FromHex("01563df3648100000000000000000001"));
+  EXPECT_EQ(generator.Next(now - absl::Milliseconds(1)),
+            FromHex("01563df3648100000000000000000001"));
   EXPECT_EQ(generator.Next(now - absl::Hours(5)), FromHex("01563df3648100000000000000000002"));
   EXPECT_EQ(generator.Next(now), FromHex("01563df3648100000000000000000003"));
-  EXPECT_EQ(generator.Next(now + absl::Milliseconds(1)), FromHex("01563df3648200000000000000000000"));
+  EXPECT_EQ(generator.Next(now + absl::Milliseconds(1)),
+            FromHex("01563df3648200000000000000000000"));
 }
 
 TEST(UlidGeneratorTest, RandomBitsThatRunOverMoveIntoTheTime) {

@@ -52,7 +52,7 @@ def main():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     url = f"http://127.0.0.1:{server.server_port}/hook"
-    tenant = {"orgId": "org_grpcurl", "envId": "env_1"}
+    tenant = {"org_id": "org_grpcurl", "env_id": "env_1"}
 
     services = run(address, "list").stdout.split()
     for service in ("PublisherService", "EndpointService", "EventService", "DeliveryService"):
@@ -68,8 +68,8 @@ def main():
         "PublisherService/Publish",
         {**tenant, "type": "message.received", "data": {"n": 1, "text": "caf\u00e9"}},
     )
-    check(published["deliveryCount"] == 1, "Publish matches the endpoint")
-    event = published["eventId"]
+    check(published["delivery_count"] == 1, "Publish matches the endpoint")
+    event = published["event_id"]
 
     headers, body = received.get(timeout=PATIENCE)
     headers = {name.lower(): value for name, value in headers.items()}
@@ -80,7 +80,7 @@ def main():
     check([listed["id"] for listed in events] == [event], "ListEvents lists it")
     endpoints = call("EndpointService/ListEndpoints", tenant)["endpoints"]
     check([listed["id"] for listed in endpoints] == [endpoint], "ListEndpoints lists the endpoint")
-    deliveries = call("DeliveryService/ListDeliveries", {"eventId": event})["deliveries"]
+    deliveries = call("DeliveryService/ListDeliveries", {"event_id": event})["deliveries"]
     check(len(deliveries) == 1, "ListDeliveries lists its delivery")
 
     refused = run(

@@ -2,7 +2,7 @@
 // port of 127.0.0.1, says `listening PORT`, and of every request one line of JSON: which event it
 // was, whether each secret of POSTRIDER_SECRETS (separated by spaces) verifies it, and whether the
 // library refuses the same request with a changed body, timestamp or id, or without its signature.
-// It ends with its standard input.
+// It runs until a signal ends it.
 
 import http from "node:http";
 import { Webhook } from "standardwebhooks";
@@ -46,6 +46,3 @@ const server = http.createServer((request, response) => {
   });
 });
 server.listen(0, "127.0.0.1", () => console.log(`listening ${server.address().port}`));
-
-process.stdin.resume();
-process.stdin.on("end", () => process.exit(0));
