@@ -30,7 +30,9 @@ std::optional<absl::Duration> ParseRetryAfter(std::string_view value, absl::Time
   for (const char* format :
        {"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"}) {
     absl::Time date;
-    if (absl::ParseTime(format, std::string(value), &date, nullptr)) {
+    // Abseil reads its own words for infinity in any format.
+    if (absl::ParseTime(format, std::string(value), &date, nullptr) &&
+        date < absl::InfiniteFuture() && date > absl::InfinitePast()) {
       return std::max(date - now, absl::ZeroDuration());
     }
   }

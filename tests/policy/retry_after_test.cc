@@ -65,16 +65,31 @@ TEST(RetryAfterTest, NegativeSecondsAreNonsense) {
 }
 
 TEST(RetryAfterTest, NonsenseIsIgnored) {
-  for (const std::string& value :
-       {std::string(), std::string(" "), std::string("soon"), std::string("1.5"),
-        std::string("1e3"), std::string("+5"), std::string("0x10"), std::string("5s"),
-        std::string("5 6"), std::string("5,6"), std::string("1 0"), std::string("\xd9\xa1"),
-        std::string("5\0", 2), std::string(65, '9'), std::string("NaN"), std::string("inf"),
-        std::string("Sun, 06 Nov 1994 08:49:37"), std::string("Sun, 06 Nov 1994 08:49:37 CET"),
-        std::string("Sun, 06 Nov 1994 08:49:37 +0100"), std::string("Sun, 31 Feb 1994 08:49:37 GMT"),
-        std::string("Sun, 06 Nov 1994 25:49:37 GMT"), std::string("1994-11-06T08:49:37Z"),
-        std::string("06 Nov 1994 08:49:37 GMT"), std::string("Sun, 06 Foo 1994 08:49:37 GMT"),
-        std::string("Sun, 06 Nov 1994 08:49:37 GMT, 5")}) {
+  for (const std::string& value : {std::string(),
+                                   std::string(" "),
+                                   std::string("soon"),
+                                   std::string("1.5"),
+                                   std::string("1e3"),
+                                   std::string("+5"),
+                                   std::string("0x10"),
+                                   std::string("5s"),
+                                   std::string("5 6"),
+                                   std::string("5,6"),
+                                   std::string("1 0"),
+                                   std::string("\xd9\xa1"),
+                                   std::string("5\0", 2),
+                                   std::string(65, '9'),
+                                   std::string("NaN"),
+                                   std::string("inf"),
+                                   std::string("Sun, 06 Nov 1994 08:49:37"),
+                                   std::string("Sun, 06 Nov 1994 08:49:37 CET"),
+                                   std::string("Sun, 06 Nov 1994 08:49:37 +0100"),
+                                   std::string("Sun, 31 Feb 1994 08:49:37 GMT"),
+                                   std::string("Sun, 06 Nov 1994 25:49:37 GMT"),
+                                   std::string("1994-11-06T08:49:37Z"),
+                                   std::string("06 Nov 1994 08:49:37 GMT"),
+                                   std::string("Sun, 06 Foo 1994 08:49:37 GMT"),
+                                   std::string("Sun, 06 Nov 1994 08:49:37 GMT, 5")}) {
     EXPECT_EQ(Parse(value), std::nullopt) << "'" << value << "'";
   }
 }

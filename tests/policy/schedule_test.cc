@@ -60,7 +60,8 @@ TEST(ScheduleTest, RandomJitterStaysInItsBounds) {
   std::mt19937_64 random(seed);
   std::uniform_real_distribution<double> unit(0, 1);
   for (int i = 0; i < 2000; ++i) {
-    const absl::Duration delay = absl::Milliseconds(1000 + static_cast<int64_t>(random() % 86399001));
+    const absl::Duration delay =
+        absl::Milliseconds(1000 + static_cast<int64_t>(random() % 86399001));
     const absl::Duration wait = *Wait({{delay}, false}, 1, unit(random));
     ASSERT_GE(wait, delay);
     ASSERT_LE(wait, delay * 1.1);
