@@ -229,7 +229,10 @@ absl::Status Server::Parts::PrepareDatabase() {
 absl::Status Server::Parts::JoinNodes() {
   absl::StatusOr<std::string> node_id = NodeIdOf(config, *data_dir);
   if (!node_id.ok()) return node_id.status();
-  auto store = std::make_unique<PgNodeStore>(hot);
+  // A heartbeat that takes longer than this comes too late anyway.
+  SessionOptions quick = hot;
+  quick.connect_timeout = quick.statement_timeout = absl::Seconds(3);
+  auto store = std::make_unique<PgNodeStore>(quick);
   absl::StatusOr<NodeRegistration> registered = store->Register(*node_id);
   if (!registered.ok()) return registered.status();
   node = *std::move(registered);

@@ -74,7 +74,8 @@ void OnNotice(void* flag, const PGresult* notice) {
 
 constexpr char kCommonSettings[] =
     "SET timezone = 'UTC'; SET jit = off; SET client_min_messages = warning;"
-    "SET idle_in_transaction_session_timeout = '60s'";
+    "SET idle_in_transaction_session_timeout = '60s';"
+    "SET client_connection_check_interval = '1s'";
 constexpr char kHotSettings[] =
     "SET plan_cache_mode = force_generic_plan; SET enable_hashjoin = off;"
     "SET enable_mergejoin = off; SET enable_seqscan = off; SET work_mem = '64MB'";
@@ -136,13 +137,8 @@ absl::StatusOr<Result> Session::Await(absl::Duration timeout) {
   PGresult* last = nullptr;
   absl::Cleanup free_last = [&last] { PQclear(last); };
   const auto gave_up = [&]() -> absl::Status {
-    if (PGcancel* cancel = PQgetCancel(conn_)) {
-      // The cancel request goes over a connection of its own; a server that hangs for good does
-      // not answer it either, so nothing waits for its effect.
-      char error[128];
-      if (PQsocket(conn_) >= 0) PQcancel(cancel, error, sizeof(error));
-      PQfreeCancel(cancel);
-    }
+    // PQcancel would wait for the server, hung or not. Closing is enough: the server looks every
+    // second whether its client is still there (client_connection_check_interval).
     Close();
     return absl::DeadlineExceededError(
         absl::StrCat("PostgreSQL did not answer within ", absl::FormatDuration(timeout)));

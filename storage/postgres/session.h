@@ -1,14 +1,14 @@
 // One connection to PostgreSQL that comes back by itself. Every statement has a deadline of our
-// own, because a hung backend is ended by nothing else: non-blocking libpq, then PQcancel, then
-// close.
+// own, because a hung backend is ended by nothing else: libpq without blocking, and when the
+// deadline has passed the connection is closed, which the server notices within a second.
 //
 // Errors of Run and Transaction:
-//   UNAVAILABLE       no connection, or it broke: whether the statement was committed is unknown.
-//   DEADLINE_EXCEEDED our deadline passed: unknown as well; the connection was closed.
-//   ABORTED           PR001, deadlock or serialization failure: nothing was stored; may be run
-//   again. ALREADY_EXISTS    unique violation: nothing was stored. RESOURCE_EXHAUSTED the database
-//   is out of disk, memory or connections: nothing was stored. INTERNAL          anything else the
-//   database says: nothing was stored, a mistake of ours.
+// - UNAVAILABLE: no connection, or it broke: whether the statement was committed is unknown.
+// - DEADLINE_EXCEEDED: our deadline passed: unknown as well; the connection was closed.
+// - ABORTED: PR001, deadlock or serialization failure: nothing was stored; may be run again.
+// - ALREADY_EXISTS: unique violation: nothing was stored.
+// - RESOURCE_EXHAUSTED: the database is out of disk, memory or connections: nothing was stored.
+// - INTERNAL: anything else the database says: nothing was stored, a mistake of ours.
 // Messages hold the SQLSTATE and the primary message of the server, never parameters.
 //
 // Thread-compatible: one thread at a time.

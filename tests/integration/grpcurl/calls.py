@@ -43,8 +43,8 @@ def call(method, request):
     return json.loads(result.stdout)
 
 
-def check(holds, what):
-    assert holds, what
+def check(holds, what, output=""):
+    assert holds, f"{what}: {output}"
     print("ok:", what)
 
 
@@ -83,13 +83,12 @@ def main():
     deliveries = call("DeliveryService/ListDeliveries", {"event_id": event})["deliveries"]
     check(len(deliveries) == 1, "ListDeliveries lists its delivery")
 
-    refused = run(
-        "-d", json.dumps({**tenant, "type": "Bad Type"}), address, "postrider.v1.PublisherService/Publish"
-    )
-    check("InvalidArgument" in refused.stderr, "a bad request is InvalidArgument")
+    bad = json.dumps({**tenant, "type": "Bad Type"})
+    refused = run("-d", bad, address, "postrider.v1.PublisherService/Publish")
+    check("InvalidArgument" in refused.stderr, "a bad request is InvalidArgument", refused)
     check('"field": "type"' in refused.stderr.replace("\\", ""), "and grpcurl shows the field")
     health = run(address, "grpc.health.v1.Health/Check")
-    check("SERVING" in health.stdout, "health is SERVING")
+    check('"SERVING"' in health.stdout, "health is SERVING", health)
 
 
 main()
