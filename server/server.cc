@@ -76,7 +76,9 @@ absl::StatusOr<http::DestinationPolicy> PolicyOf(const config::Config& config) {
 absl::StatusOr<security::KeyRing> KeysOf(const config::Config& config,
                                          embedded::DataDir& data_dir) {
   std::string text;
-  if (!config.master_key_file.empty()) {
+  if (!config.master_key.empty()) {
+    text = config.master_key;
+  } else if (!config.master_key_file.empty()) {
     std::ifstream file(config.master_key_file);
     if (!file) {
       return absl::FailedPreconditionError(

@@ -433,8 +433,12 @@ absl::StatusOr<Config> Load(const std::vector<std::string>& arguments,
     }
   }
   if (config.help || config.help_markdown || config.version) return config;
+  config.master_key = environment("POSTRIDER_MASTER_KEY").value_or("");
+  if (!config.master_key.empty() && !config.master_key_file.empty()) {
+    wrong.push_back("POSTRIDER_MASTER_KEY and --master-key-file cannot both be given");
+  }
   CheckTogether(config, wrong);
-  if (!config.database.empty() && config.master_key_file.empty()) {
+  if (!config.database.empty() && config.master_key_file.empty() && config.master_key.empty()) {
     wrong.push_back(
         "--master-key-file must be given with --database: every server on one database "
         "needs the same key (make one with: openssl rand -base64 32)");

@@ -30,6 +30,7 @@ struct Config {
   std::string egress_proxy;
   std::string egress_ca_file;
   std::string master_key_file;
+  std::string master_key;  // POSTRIDER_MASTER_KEY: the key itself, for those who keep it there
   absl::Duration retention = absl::Hours(30 * 24);
   absl::Duration payload_retention = absl::Hours(30 * 24);
   absl::Duration idempotency_window = absl::Hours(24);

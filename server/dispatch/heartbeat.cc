@@ -52,15 +52,17 @@ void Heartbeat::Stop(bool clean) {
 }
 
 void Heartbeat::Run() {
-  while (stop_.WaitFor(last_beat_ + kHeartbeatInterval - MonotonicNow())) {
+  next_beat_ = last_renewal_ + kHeartbeatInterval;
+  while (stop_.WaitFor(next_beat_ - MonotonicNow())) {
     const absl::Status status = Beat();
     outputs_.database_reachable(status.ok());
+    next_beat_ = last_renewal_ + kHeartbeatInterval;
     if (status.ok()) continue;
     healthy_since_ = absl::InfiniteDuration();
     POSTRIDER_LOG_RARELY(observe::Severity::kError, "the node's heartbeat failed",
                          {{"error", std::string(status.message())}});
     // Tried again sooner than a whole interval: there is not much time.
-    last_beat_ = MonotonicNow() - kHeartbeatInterval + absl::Milliseconds(250);
+    next_beat_ = MonotonicNow() + absl::Milliseconds(250);
   }
 }
 
@@ -70,10 +72,10 @@ absl::Status Heartbeat::Beat() {
   if (!answer.ok()) return answer.status();
   const Instant received = MonotonicNow();
   clock_.Synchronize(answer->database_time, sent, received);
-  if (sent - last_beat_ > 2 * kHeartbeatInterval) healthy_since_ = sent;
+  if (sent - last_renewal_ > 2 * kHeartbeatInterval) healthy_since_ = sent;
   healthy_since_ = std::min(healthy_since_, sent);
-  const bool was_away = sent - last_beat_ > kDeadAfter - kSelfMargin;
-  last_beat_ = sent;
+  const bool was_away = sent - last_renewal_ > kDeadAfter - kSelfMargin;
+  last_renewal_ = sent;
   const Membership membership = MembershipOf(self_.node_no, self_.previous, answer->nodes,
                                              sent - healthy_since_ >= kDeadAfter);
   if (was_away && membership.cluster.nodes.size() > 1) joined_at_ = received + kJoinWait;

@@ -66,7 +66,8 @@ class Heartbeat {
   StopSignal stop_;
   // The heartbeat thread's.
   Instant healthy_since_ = absl::InfiniteDuration();
-  Instant last_beat_ = -absl::InfiniteDuration();
+  Instant next_beat_;
+  Instant last_renewal_ = -absl::InfiniteDuration();
   Instant joined_at_ = -absl::InfiniteDuration();
   NamedThread thread_;
 };

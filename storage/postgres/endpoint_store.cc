@@ -309,7 +309,8 @@ absl::StatusOr<std::vector<EndpointForDispatch>> PgEndpointReader::Load(
     if (endpoints.empty() || endpoints.back().endpoint.id != id) {
       endpoints.push_back({EndpointOfRow(*rows, row), {}});
     }
-    endpoints.back().secrets.push_back(SecretOfRow(*rows, row, kEndpointColumns));
+    if (!rows->IsNull(row, kEndpointColumns))
+      endpoints.back().secrets.push_back(SecretOfRow(*rows, row, kEndpointColumns));
   }
   return endpoints;
 }

@@ -166,6 +166,25 @@ TEST_F(AutoDisableTest, AFailingEndpointIsSlowedBeforeItIsDisabledAndNothingIsLo
   EXPECT_EQ(DeliveriesTo(id, v1::DELIVERY_STATE_SUCCEEDED).size(), static_cast<size_t>(kEvents));
 }
 
+TEST_F(AutoDisableTest, WithOneAttemptUnderWayThePausesGrowFromATenthToTwoSecondsUntilASuccess) {
+  constexpr size_t kPaced = 7;  // 0.1, 0.2, 0.4, 0.8, 1.6, 2 and 2 s.
+  v1::Endpoint endpoint = Failing(0);
+  endpoint.set_max_in_flight(1);
+  const std::string id = Create(endpoint).id();
+  for (size_t i = 0; i < kPaced + 20; ++i) PublishEvent();
+  const std::vector<ReceivedRequest> requests = receiver_.WaitForRequests(kPaced + 1);
+  ASSERT_GE(requests.size(), kPaced + 1);
+  absl::Duration pause = absl::Milliseconds(100);
+  for (size_t i = 0; i < kPaced; ++i) {
+    const absl::Duration gap = requests[i + 1].time - requests[i].time;
+    EXPECT_GE(gap, pause - absl::Milliseconds(10)) << "pause " << i + 1;
+    EXPECT_LE(gap, pause + absl::Milliseconds(500)) << "pause " << i + 1;
+    pause = std::min(2 * pause, absl::Seconds(2));
+  }
+  receiver_.AlwaysAnswer(Answer{});
+  EXPECT_TRUE(WaitUntilIdle(id, absl::Seconds(6)));  // The rest goes without pauses.
+}
+
 TEST_F(AutoDisableTest, GoneFailsTheDeliveryForGoodAndDisablesTheEndpoint) {
   receiver_.AlwaysAnswer(Answer{.status = 410});
   const std::string id = CreateAt(receiver_.Url()).id();

@@ -1,5 +1,7 @@
 // Several servers on one database: every delivery ends, whatever happens to a server.
 
+#include <signal.h>
+
 #include <map>
 #include <set>
 #include <string>
@@ -93,6 +95,36 @@ TEST_F(ClusterTest, AnAttemptThatDiedWithItsServerIsAbandonedAndTheNextHasTheNex
   for (int i = 0; i < 3; ++i) EXPECT_EQ(requests[i].AttemptNumber(), i + 1);
   // It neither counted nor reset: one failure, then a success.
   EXPECT_EQ(caller.GetEndpoint(endpoint).consecutive_failures(), 0);
+}
+
+TEST_F(ClusterTest, ALateOutcomeCompletesTheAbandonedAttemptAndASuccessEndsTheDelivery) {
+  // The first server stops for longer than others take it for alive, and then goes on.
+  const std::vector<std::string> flags = {"--retry-schedule", "24h", "--attempt-timeout", "40s",
+                                          "--lease-duration", "60s"};
+  ServerProcess* const first = StartServer(flags);
+  ServerProcess* const second = StartServer(flags);
+  ASSERT_TRUE(first != nullptr && second != nullptr);
+  receiver_.AnswerInTurn({Answer{.hold = true}, Answer{.status = 500}});
+  Caller caller(first->api());
+  caller.CreateAt(receiver_.Url());
+  const std::string delivery = caller.DeliveryOf(caller.PublishEvent()).id();
+  ASSERT_TRUE(receiver_.WaitForUnanswered(1));
+  first->program().Signal(SIGSTOP);
+  caller.Use(second->api());
+  // The other server takes over, and its own attempt fails.
+  EXPECT_EQ(caller.WaitForAttempts(delivery, 2, absl::Seconds(30)).state(),
+            v1::DELIVERY_STATE_PENDING);
+  EXPECT_EQ(caller.AttemptsOf(delivery)[0].outcome(), v1::ATTEMPT_OUTCOME_ABANDONED);
+  receiver_.Release();
+  first->program().Signal(SIGCONT);
+  caller.WaitForState(delivery, v1::DELIVERY_STATE_SUCCEEDED);
+  const std::vector<v1::Attempt> attempts = caller.AttemptsOf(delivery);
+  ASSERT_EQ(attempts.size(), 2u);
+  EXPECT_EQ(attempts[0].outcome(), v1::ATTEMPT_OUTCOME_SUCCEEDED);
+  EXPECT_EQ(attempts[0].number(), 1);
+  EXPECT_EQ(attempts[0].http_status(), 200);
+  EXPECT_EQ(attempts[1].outcome(), v1::ATTEMPT_OUTCOME_HTTP_STATUS);
+  EXPECT_TRUE(receiver_.StaysAt(2));
 }
 
 TEST_F(ClusterTest, AChangeByOneServerHoldsForAttemptsOfTheOtherAfterASecond) {

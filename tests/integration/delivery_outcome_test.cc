@@ -103,12 +103,9 @@ TEST_F(DeliveryOutcomeTest, A2xxAnswerIsASuccess) {
 }
 
 TEST_F(DeliveryOutcomeTest, EveryOtherStatusIsAFailure) {
-  v1::Endpoint endpoint = OneAttemptAt(receiver_.Url());
-  endpoint.set_disable_threshold(0);
-  Create(endpoint);
   for (const int status : {300, 304, 400, 401, 404, 408, 418, 429, 500, 503, 599, 999}) {
     receiver_.AlwaysAnswer(Answer{.status = status});
-    const v1::Attempt attempt = AttemptOf(v1::DELIVERY_STATE_FAILED);
+    const v1::Attempt attempt = FailureAt(receiver_.Url());
     EXPECT_EQ(attempt.outcome(), v1::ATTEMPT_OUTCOME_HTTP_STATUS) << status;
     EXPECT_EQ(attempt.http_status(), status);
     EXPECT_NE(attempt.error(), "");
@@ -116,13 +113,10 @@ TEST_F(DeliveryOutcomeTest, EveryOtherStatusIsAFailure) {
 }
 
 TEST_F(DeliveryOutcomeTest, RedirectsAreNeverFollowed) {
-  v1::Endpoint endpoint = OneAttemptAt(receiver_.Url());
-  endpoint.set_disable_threshold(0);
-  Create(endpoint);
   for (const int status : {301, 302, 303, 307, 308}) {
     receiver_.AlwaysAnswer(
         Answer{.status = status, .headers = {{"Location", receiver_.Url("/elsewhere")}}});
-    const v1::Attempt attempt = AttemptOf(v1::DELIVERY_STATE_FAILED);
+    const v1::Attempt attempt = FailureAt(receiver_.Url());
     EXPECT_EQ(attempt.outcome(), v1::ATTEMPT_OUTCOME_HTTP_STATUS) << status;
     EXPECT_EQ(attempt.http_status(), status);
   }

@@ -80,6 +80,38 @@ TEST_F(EndpointTest, CreateAnswersTheEndpointAsItIsKept) {
   EXPECT_EQ(got.env_id(), env());
 }
 
+TEST_F(EndpointTest, EveryLimitIsInclusive) {
+  v1::Endpoint endpoint = EndpointAt("https://example.com/" + std::string(2028, 'p'));
+  endpoint.add_events(std::string(128, 'e'));
+  while (endpoint.events_size() < 100)
+    endpoint.add_events(absl::StrCat("e", endpoint.events_size()));
+  endpoint.set_description(std::string(1024, 'd'));
+  for (int i = 10; i < 60; ++i) {
+    (*endpoint.mutable_metadata())[absl::StrCat(i, std::string(62, 'n'))] = std::string(512, 'v');
+  }
+  for (int i = 10; i < 30; ++i) (*endpoint.mutable_headers())[absl::StrCat("x-", i)] = "v";
+  while (endpoint.retry_schedule_size() < 20) {
+    *endpoint.add_retry_schedule() = ToProto(absl::Hours(24));
+  }
+  endpoint.set_disable_threshold(1000000);
+  *endpoint.mutable_timeout() = ToProto(absl::Seconds(15));
+  endpoint.set_max_in_flight(1000);
+  endpoint.set_rate_limit_per_second(100000);
+  const v1::Endpoint made = Create(endpoint).endpoint;
+  EXPECT_EQ(made.url().size(), 2048u);
+  EXPECT_EQ(made.events_size(), 100);
+  EXPECT_EQ(made.metadata_size(), 50);
+  EXPECT_EQ(made.headers_size(), 20);
+  v1::Endpoint least = EndpointAt(receiver_.Url());
+  (*least.mutable_headers())[std::string(128, 'h')] = std::string(4096 - 128, 'v');
+  *least.add_retry_schedule() = ToProto(absl::Seconds(1));
+  least.set_disable_threshold(0);
+  *least.mutable_timeout() = ToProto(absl::Seconds(1));
+  least.set_max_in_flight(1);
+  least.set_rate_limit_per_second(0.001);
+  Create(least);
+}
+
 TEST_F(EndpointTest, WhatIsNotGivenIsUnset) {
   const v1::Endpoint made = CreateAt(receiver_.Url()).endpoint;
   EXPECT_EQ(made.events_size(), 0);

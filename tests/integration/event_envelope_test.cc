@@ -134,6 +134,18 @@ TEST_F(EventEnvelopeTest, EveryAttemptRetryAndRedeliverySendsTheSameBytesUnderTh
   }
 }
 
+TEST_F(EventEnvelopeTest, TheTraceContextOfTheCallIsKeptWhereItIsWellFormed) {
+  const std::string context = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  for (const std::string& given : {context, std::string("00-nonsense"), std::string()}) {
+    const Reply<std::string> reply =
+        api().CallRaw("postrider.v1.PublisherService/Publish", Event().SerializeAsString(),
+                      {{"traceparent", given}});
+    v1::PublishResponse response;
+    ASSERT_TRUE(response.ParseFromString(reply.value)) << ToText(reply.status);
+    EXPECT_EQ(GetEvent(response.event_id()).traceparent(), given == context ? context : "");
+  }
+}
+
 class EventIdTest : public OwnServersTest {};
 
 TEST_F(EventIdTest, IsUniqueAcrossReplicas) {

@@ -82,6 +82,14 @@ TEST_F(IdempotencyTest, EventTimesAreComparedOnlyWhereBothGiveOne) {
   EXPECT_EQ(Publish(with_time).event_id(), second);
 }
 
+TEST_F(IdempotencyTest, EventTimesThatDifferBelowTheMillisecondAreTheSame) {
+  v1::PublishRequest request = Keyed("k");
+  request.mutable_event_time()->set_nanos(5000001);
+  const std::string first = Publish(request).event_id();
+  request.mutable_event_time()->set_nanos(5999999);
+  EXPECT_EQ(Publish(request).event_id(), first);
+}
+
 TEST_F(IdempotencyTest, AnotherOrgOrEnvironmentHasKeysOfItsOwn) {
   std::set<std::string> ids;
   ids.insert(Publish(Keyed("k")).event_id());

@@ -159,8 +159,11 @@ class ListAttemptsTest : public LogTest {
       endpoint.set_disable_threshold(0);
       Create(endpoint);
     }
-    for (int i = 0; i < 5; ++i) PublishEvent();
-    for (const std::string& id : created()) ASSERT_TRUE(WaitUntilIdle(id));
+    // One after the other, so that the order of the attempts is known.
+    for (int i = 0; i < 5; ++i) {
+      PublishEvent();
+      for (const std::string& id : created()) ASSERT_TRUE(WaitUntilIdle(id));
+    }
   }
 
   std::vector<v1::Attempt> List(const v1::ListAttemptsRequest& request) {

@@ -146,6 +146,23 @@ TEST_F(RestartTest, ADrainLetsAttemptsEndAndExitsWithZero) {
   EXPECT_EQ(database().Value("SELECT count(*) FROM attempts WHERE outcome = 1"), "5");
 }
 
+TEST_F(RestartTest, ADrainIsShownToProbes) {
+  ServerProcess* const server = StartServer();
+  ASSERT_NE(server, nullptr);
+  receiver_.AlwaysAnswer(Answer{.hold = true});
+  Caller caller(server->api());
+  caller.CreateAt(receiver_.Url());
+  caller.PublishEvent();
+  ASSERT_TRUE(receiver_.WaitForUnanswered(1));
+  server->program().Signal(SIGTERM);
+  EXPECT_TRUE(WaitUntil([&] {
+    return absl::StartsWith(HttpGet(server->http_address(), "/readyz"), "HTTP/1.1 503");
+  }));
+  EXPECT_NE(HealthOf(server->api()), Health::kServing);
+  receiver_.Release();
+  EXPECT_EQ(server->program().WaitForExit(kPatience), 0);
+}
+
 TEST_F(RestartTest, ADrainDoesNotWaitLongerThanItsTimeout) {
   ServerProcess* const server = StartServer({"--drain-timeout", "1s"});
   ASSERT_NE(server, nullptr);

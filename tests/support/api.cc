@@ -160,15 +160,18 @@ Reply<v1::CancelDeliveryResponse> Api::CancelDelivery(const v1::CancelDeliveryRe
   return Call(stubs_->delivery, &Deliveries::CancelDelivery, request);
 }
 
-Reply<std::string> Api::CallRaw(absl::string_view method, const std::string& request_bytes) {
-  Reply<std::vector<std::string>> all = StreamRaw(method, request_bytes);
+Reply<std::string> Api::CallRaw(absl::string_view method, const std::string& request_bytes,
+                                const Metadata& metadata) {
+  Reply<std::vector<std::string>> all = StreamRaw(method, request_bytes, metadata);
   return {all.status, all.value.empty() ? "" : all.value[0]};
 }
 
 Reply<std::vector<std::string>> Api::StreamRaw(absl::string_view method,
-                                               const std::string& request_bytes) {
+                                               const std::string& request_bytes,
+                                               const Metadata& metadata) {
   grpc::ClientContext context;
   SetDeadline(context);
+  for (const auto& [name, value] : metadata) context.AddMetadata(name, value);
   grpc::CompletionQueue queue;
   const auto next = [&queue] {  // One operation at a time, each bounded by the call's deadline.
     void* tag = nullptr;

@@ -38,6 +38,8 @@ struct Reply {
 // The rpcs of one server as plain blocking calls, each with a deadline. Thread-safe.
 class Api {
  public:
+  using Metadata = std::vector<std::pair<std::string, std::string>>;
+
   static constexpr absl::Duration kCallTimeout = absl::Seconds(30);
 
   // `address` as the server prints it when it is ready.
@@ -69,11 +71,13 @@ class Api {
 
   // Any unary or server-streaming rpc with bytes of the caller's choice: `method` is like
   // "postrider.v1.EventService/GetEvent". The value is the first message of the answer.
-  Reply<std::string> CallRaw(absl::string_view method, const std::string& request_bytes);
+  Reply<std::string> CallRaw(absl::string_view method, const std::string& request_bytes,
+                             const Metadata& metadata = {});
 
   // A bidirectional rpc: sends the message and ends its side. The values are all answers.
   Reply<std::vector<std::string>> StreamRaw(absl::string_view method,
-                                            const std::string& request_bytes);
+                                            const std::string& request_bytes,
+                                            const Metadata& metadata = {});
 
   struct Stubs;
 

@@ -6,11 +6,15 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/time/time.h"
+#include "storage/postgres/embedded/child_process.h"
+#include "storage/postgres/embedded/cluster_layout.h"
+#include "storage/postgres/embedded/postgres_programs.h"
 #include "tests/support/scratch_folder.h"
 #include "tests/support/wait.h"
 
@@ -18,6 +22,27 @@ namespace postrider::testing {
 namespace {
 
 constexpr absl::Duration kStopTimeout = absl::Seconds(10);
+constexpr absl::Duration kInitdbTimeout = absl::Minutes(1);
+
+// Makes the cluster as the server would, but syncs nothing to the disk, which can take seconds.
+absl::Status MakeUnsyncedCluster(const std::string& data_dir) {
+  absl::StatusOr<embedded::ClusterLayout> layout = embedded::PrepareLayout(data_dir);
+  if (!layout.ok()) return layout.status();
+  if (layout->major.has_value()) return absl::OkStatus();  // There is one.
+  absl::StatusOr<embedded::PostgresPrograms> programs =
+      embedded::FindPostgresPrograms(std::nullopt);
+  if (!programs.ok()) return programs.status();
+  absl::Status made = embedded::MakePrivateFolder(layout->data, layout->run_as);
+  if (!made.ok()) return made;
+  embedded::ProgramCall initdb;
+  initdb.arguments = {programs->Initdb(),     "--pgdata",        layout->data,
+                      "--username=postrider", "--encoding=UTF8", "--locale=C",
+                      "--auth=trust",         "--no-sync",       "--no-instructions"};
+  initdb.run_as = layout->run_as;
+  absl::StatusOr<embedded::ProgramResult> result = embedded::RunToEnd(initdb, "", kInitdbTimeout);
+  if (!result.ok()) return result.status();
+  return result->exit_code == 0 ? absl::OkStatus() : absl::InternalError(result->output);
+}
 
 Rows RowsOf(const PGresult* result) {
   Rows rows(PQntuples(result));
@@ -115,6 +140,7 @@ absl::Status TestCluster::StartAgain() {
                             {"shared_buffers", "64MB"},
                             {"max_connections", "200"}};
   cluster_.reset();
+  if (absl::Status made = MakeUnsyncedCluster(folder_->path()); !made.ok()) return made;
   absl::StatusOr<std::unique_ptr<embedded::PrivateCluster>> started =
       embedded::PrivateCluster::Start(std::move(options));
   if (!started.ok()) return started.status();
@@ -124,10 +150,11 @@ absl::Status TestCluster::StartAgain() {
 
 std::unique_ptr<TestDatabase> TestCluster::NewDatabase() {
   const std::string name = absl::StrCat("test", ++database_count_);
-  TestDatabase main(cluster_->conninfo());
-  main.Query(absl::StrCat("CREATE DATABASE ", name));
-  return std::make_unique<TestDatabase>(
-      absl::StrReplaceAll(cluster_->conninfo(), {{"dbname=postrider", "dbname=" + name}}));
+  const auto named = [this](const std::string& database) {
+    return absl::StrReplaceAll(cluster_->conninfo(), {{"dbname=postrider", "dbname=" + database}});
+  };
+  TestDatabase(named("postgres")).Query(absl::StrCat("CREATE DATABASE ", name));
+  return std::make_unique<TestDatabase>(named(name));
 }
 
 void TestCluster::Kill() {
