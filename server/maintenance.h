@@ -17,6 +17,8 @@ class Maintenance {
   ~Maintenance() { Stop(); }
 
   void Start();
+  // Begins no further chore.
+  void RequestStop() { stop_.Stop(); }
   void Stop();
 
  private:

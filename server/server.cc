@@ -273,6 +273,10 @@ void Server::Parts::BuildDispatch() {
       std::make_unique<dispatch::DispatchLoop>(std::move(dispatcher), std::move(outputs), clock);
 
   http::LoopOptions options;
+  // What the dispatcher starts goes out at once: an attempt that waited inside the loop would run
+  // longer than its lease allows for.
+  options.max_connections_total = dispatch::DispatchLimits{}.max_in_flight;
+  options.max_connections_per_origin = options.max_connections_total;
   options.user_agent = absl::StrCat("Postrider/", POSTRIDER_VERSION);
   options.policy = policy;
   options.proxy = config.egress_proxy;
@@ -419,7 +423,7 @@ void Server::Parts::Stop() {
   if (committer != nullptr) committer->Stop();
   if (workers != nullptr) workers->Stop();
   status_server.reset();
-  if (maintenance != nullptr) maintenance->Stop();
+  if (maintenance != nullptr) maintenance->RequestStop();
   if (dispatch != nullptr) {
     dispatch->Post([](dispatch::Dispatcher& d) { d.Drain(); });
     const Instant end = MonotonicNow() + config.drain_timeout;
@@ -437,6 +441,8 @@ void Server::Parts::Stop() {
   if (claimer != nullptr) claimer->Stop();
   if (watch != nullptr) watch->Stop();
   if (heartbeat != nullptr) heartbeat->Stop(/*clean=*/true);
+  // Last: a chore that runs may take its time, and must not take the drain's.
+  if (maintenance != nullptr) maintenance->Stop();
   // Answers to calls are given before their objects go.
   grpc.reset();
   cluster_stop.Stop();

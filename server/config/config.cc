@@ -1,5 +1,6 @@
 #include "server/config/config.h"
 
+#include <arpa/inet.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,6 +17,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "server/http/destination.h"
+#include "server/http/loop.h"
 #include "server/policy/schedule.h"
 
 namespace postrider::config {
@@ -85,12 +87,16 @@ std::string SetSchedule(Config& config, const Values& values) {
 
 std::string NotYet(Config&, const Values&) { return "is not available in this version yet"; }
 
-bool IsLoopback(const std::string& address) {
-  if (absl::StrContains(address, "unix:")) return true;
-  const size_t colon = address.rfind(':');
-  std::string host = address.substr(0, colon);
-  host = absl::StrReplaceAll(host, {{"[", ""}, {"]", ""}});
-  return host == "localhost" || host == "::1" || host.rfind("127.", 0) == 0;
+// A name, other than localhost, may be anybody's: only addresses are looked at.
+bool IsLoopback(const std::string& host) {
+  if (host == "localhost") return true;
+  const std::string bare = host.size() > 2 && host.front() == '[' && host.back() == ']'
+                               ? host.substr(1, host.size() - 2)
+                               : host;
+  in_addr v4{};
+  if (inet_pton(AF_INET, bare.c_str(), &v4) == 1) return (ntohl(v4.s_addr) >> 24) == 127;
+  in6_addr v6{};
+  return inet_pton(AF_INET6, bare.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
 }
 
 std::string CheckListen(const std::string& address) {
@@ -101,7 +107,7 @@ std::string CheckListen(const std::string& address) {
       !absl::SimpleAtoi(address.substr(colon + 1), &port) || port < 0 || port > 65535) {
     return "must be HOST:PORT or unix:PATH";
   }
-  if (!IsLoopback(address)) {
+  if (!IsLoopback(address.substr(0, colon))) {
     return "must be a loopback address or a unix socket: TLS and credentials, which any other "
            "address needs, are not available in this version yet";
   }
@@ -241,7 +247,7 @@ const std::vector<Setting>& Settings() {
       {"idempotency-window", "SPAN", "24h", "how long an idempotency key is remembered",
        Arity::kValue,
        [](Config& c, const Values& v) {
-         return SetSpan(c.idempotency_window, v, absl::Seconds(1), absl::Hours(24 * 7));
+         return SetSpan(c.idempotency_window, v, absl::Seconds(1), absl::Hours(24));
        }},
       {"max-data-bytes", "N", "262144", "largest data of an event", Arity::kValue,
        [](Config& c, const Values& v) { return SetInt(c.max_data_bytes, v, 2, 8 << 20); }},
@@ -310,6 +316,10 @@ void ReadArguments(const std::vector<std::string>& arguments, Config& config, st
       wrong.push_back(absl::StrCat("--", name, " is no flag: see postriderd --help"));
       continue;
     }
+    if (negated && value) {
+      wrong.push_back(absl::StrCat("--", name, " takes no value"));
+      continue;
+    }
     if (!value && setting != nullptr && setting->arity == Arity::kSwitch) {
       value = negated ? "off" : "on";
     }
@@ -364,6 +374,13 @@ void CheckTogether(const Config& config, std::vector<std::string>& wrong) {
   }
   if (config.connect_timeout > config.attempt_timeout) {
     wrong.push_back("--connect-timeout must not be longer than --attempt-timeout");
+  }
+  http::LoopOptions http;
+  http.proxy = config.egress_proxy;
+  http.ca_file = config.egress_ca_file;
+  if (absl::Status status = http::CheckLoopOptions(http); !status.ok()) {
+    wrong.push_back(
+        absl::StrCat("--egress-proxy or --egress-ca-file: ", std::string(status.message())));
   }
   if (config.payload_retention > config.retention) {
     wrong.push_back("--payload-retention must not be longer than --retention");

@@ -297,8 +297,13 @@ bool Dispatcher::Start(EndpointId id, Lane& lane, Instant now, absl::Time databa
 
 void Dispatcher::ServeLane(EndpointId id, Lane& lane, Instant now, absl::Time database_now,
                            Turn& turn) {
-  if (lane.queue.empty() || lane.target == nullptr) return;
-  if (draining_ || lane.target->state != EndpointState::kEnabled) {
+  if (lane.queue.empty()) return;
+  if (draining_) {
+    ReleaseQueue(id, lane, turn);
+    return;
+  }
+  if (lane.target == nullptr) return;
+  if (lane.target->state != EndpointState::kEnabled) {
     ReleaseQueue(id, lane, turn);
     return;
   }

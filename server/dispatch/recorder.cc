@@ -102,6 +102,8 @@ void Recorder::Store(std::vector<FinishedAttempt> batch) {
     if (absl::IsAborted(status)) status = StoreApart(batch, disabled);
     if (status.ok()) break;
     if (absl::IsInternal(status)) {
+      // Those that were sorted out as late are done with.
+      on_recorded_(count - static_cast<int>(batch.size()), std::move(disabled));
       StoreInParts(std::move(batch), status);
       return;
     }

@@ -90,6 +90,11 @@ absl::StatusOr<std::vector<std::string>> PgMaintenanceStore::DropExpired(
     if (absl::Status status = RunUntilDone(sql::kExpireOpen, open_before); !status.ok()) {
       return status;
     }
+    // One that somebody is working on at this moment was passed over: its day must stay until it
+    // has ended, or it could never be closed.
+    absl::StatusOr<Result> open = session_.Run(sql::kOpenBefore, Params().Time(open_before));
+    if (!open.ok()) return open.status();
+    if (open->Bool(0, 0)) return std::vector<std::string>();
   }
   for (const std::string& table : expired) {
     // Names come from the catalogue and are ours: letters, digits and underscores. The lock that a
