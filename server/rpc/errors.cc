@@ -29,10 +29,14 @@ grpc::Status Finish(const google::rpc::Status& status) {
 }  // namespace
 
 void FieldErrors::Add(std::string field, std::string description) {
-  // A hostile batch could name any number: enough to mend, not enough to flood.
-  constexpr size_t kMaxViolations = 100;
-  if (violations_.size() < kMaxViolations) {
+  // A batch could name any number, but callers take no more than 8 KiB of metadata by default and
+  // would see RESOURCE_EXHAUSTED instead.
+  constexpr size_t kMaxBytes = 4000;
+  bytes_ += field.size() + description.size() + 8;
+  if (violations_.empty() || bytes_ <= kMaxBytes) {
     violations_.push_back({std::move(field), std::move(description)});
+  } else {
+    more_ = true;
   }
 }
 
@@ -40,8 +44,9 @@ grpc::Status FieldErrors::ToStatus() const {
   std::string message;
   google::rpc::BadRequest details;
   for (const Violation& violation : violations_) {
-    constexpr size_t kMaxMessage = 2000;
-    if (message.size() < kMaxMessage) {
+    constexpr size_t kMaxMessage = 700;
+    if (message.size() + violation.field.size() + violation.description.size() < kMaxMessage ||
+        message.empty()) {
       absl::StrAppend(&message, message.empty() ? "" : "; ", violation.field, " ",
                       violation.description);
     }
@@ -49,6 +54,7 @@ grpc::Status FieldErrors::ToStatus() const {
     field->set_field(violation.field);
     field->set_description(violation.description);
   }
+  if (more_) absl::StrAppend(&message, "; and more");
   google::rpc::Status status =
       Start(grpc::StatusCode::INVALID_ARGUMENT, reason::kInvalidRequest, message);
   status.add_details()->PackFrom(details);

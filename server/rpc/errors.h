@@ -50,6 +50,8 @@ class FieldErrors {
     std::string description;
   };
   std::vector<Violation> violations_;
+  size_t bytes_ = 0;   // of all that was added
+  bool more_ = false;  // than fits into an answer
 };
 
 grpc::Status Error(grpc::StatusCode code, const char* reason, const std::string& message);
