@@ -167,7 +167,7 @@ TEST_F(AutoDisableTest, AFailingEndpointIsSlowedBeforeItIsDisabledAndNothingIsLo
 }
 
 TEST_F(AutoDisableTest, WithOneAttemptUnderWayThePausesGrowFromATenthToTwoSecondsUntilASuccess) {
-  constexpr size_t kPaced = 7;  // 0.1, 0.2, 0.4, 0.8, 1.6, 2 and 2 s.
+  constexpr size_t kPaced = 6;  // 0.1, 0.2, 0.4, 0.8, 1.6 and 2 s.
   v1::Endpoint endpoint = Failing(0);
   endpoint.set_max_in_flight(1);
   const std::string id = Create(endpoint).id();

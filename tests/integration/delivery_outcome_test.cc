@@ -63,9 +63,6 @@ TEST_F(DeliveryOutcomeTest, EveryAcceptedEventReachesEveryMatchingEndpoint) {
   }
   std::set<std::string> events;
   for (int i = 0; i < kEvents; ++i) events.insert(PublishEvent());
-  EXPECT_TRUE(receiver_.WaitFor([&](const std::vector<ReceivedRequest>& requests) {
-    return requests.size() >= kEndpoints * kEvents * 4 / 3;
-  }));
   for (const std::string& endpoint : created()) ASSERT_TRUE(WaitUntilIdle(endpoint));
   for (const std::string& event : events) {
     for (const v1::Delivery& delivery : DeliveriesOf(event)) {

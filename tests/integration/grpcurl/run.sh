@@ -5,7 +5,7 @@
 set -eu
 folder=$1
 with_server=$2
-here=$(dirname "$0")
+here=${0%/*}
 version=v1.8.9 # The newest that Go 1.19, Debian 12's, can build.
 
 skip() {

@@ -5,7 +5,7 @@
 set -eu
 folder=$1
 program=$2
-here=$(dirname "$0")
+here=${0%/*}
 
 skip() {
   if [ "${POSTRIDER_REQUIRE_TOOLCHAINS:-}" = 1 ]; then
