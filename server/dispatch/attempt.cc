@@ -22,6 +22,8 @@ std::optional<AttemptOutcome> FailureOf(http::TransferError error) {
       return AttemptOutcome::kTls;
     case http::TransferError::kBlocked:
       return AttemptOutcome::kBlocked;
+    case http::TransferError::kNotStarted:
+      break;  // No attempt, so it has no outcome; nothing sent from here has a start_by.
   }
   return AttemptOutcome::kConnection;
 }

@@ -80,6 +80,8 @@ std::string_view TransferErrorName(TransferError error) {
       return "TLS";
     case TransferError::kBlocked:
       return "BLOCKED";
+    case TransferError::kNotStarted:
+      return "NOT_STARTED";
   }
   return "UNKNOWN";
 }

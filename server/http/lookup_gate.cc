@@ -1,5 +1,6 @@
 #include "server/http/lookup_gate.h"
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -20,6 +21,7 @@ void LookupGate::Park(const std::string& name, Request request) {
   Name& state = names_[name];
   if (!state.looking_up && state.parked.empty()) waiting_for_slot_.push_back(name);
   state.parked.push_back(std::move(request));
+  ++parked_;
 }
 
 std::vector<Request> LookupGate::End(const std::string& name) {
@@ -36,7 +38,11 @@ void LookupGate::Succeeded(const std::string& name) {
                    std::make_move_iterator(parked.end()));
 }
 
-std::vector<Request> LookupGate::Failed(const std::string& name) { return End(name); }
+std::vector<Request> LookupGate::Failed(const std::string& name) {
+  std::vector<Request> parked = End(name);
+  parked_ -= parked.size();
+  return parked;
+}
 
 std::vector<Request> LookupGate::TakeRunnable() {
   std::vector<Request> runnable = std::exchange(runnable_, {});
@@ -51,7 +57,30 @@ std::vector<Request> LookupGate::TakeRunnable() {
     names_.erase(it);
     --free;
   }
+  parked_ -= runnable.size();
   return runnable;
+}
+
+std::vector<Request> LookupGate::TakeExpired(Instant now) {
+  std::vector<Request> expired;
+  for (auto& [name, state] : names_) {
+    const auto first =
+        std::stable_partition(state.parked.begin(), state.parked.end(),
+                              [now](const Request& request) { return request.start_by > now; });
+    expired.insert(expired.end(), std::make_move_iterator(first),
+                   std::make_move_iterator(state.parked.end()));
+    state.parked.erase(first, state.parked.end());
+  }
+  if (expired.empty()) return expired;
+  absl::erase_if(names_, [](const auto& entry) {
+    return entry.second.parked.empty() && !entry.second.looking_up;
+  });
+  waiting_for_slot_.erase(
+      std::remove_if(waiting_for_slot_.begin(), waiting_for_slot_.end(),
+                     [this](const std::string& name) { return !names_.contains(name); }),
+      waiting_for_slot_.end());
+  parked_ -= expired.size();
+  return expired;
 }
 
 std::vector<Request> LookupGate::TakeAll() {
@@ -62,6 +91,7 @@ std::vector<Request> LookupGate::TakeAll() {
     state.parked.clear();
   }
   waiting_for_slot_.clear();
+  parked_ = 0;
   return all;
 }
 

@@ -1,6 +1,7 @@
 #ifndef POSTRIDER_SERVER_HTTP_LOOKUP_GATE_H_
 #define POSTRIDER_SERVER_HTTP_LOOKUP_GATE_H_
 
+#include <cstddef>
 #include <deque>
 #include <string>
 #include <vector>
@@ -41,6 +42,12 @@ class LookupGate {
     return !runnable_.empty() || (in_flight_ < max_lookups_ && !waiting_for_slot_.empty());
   }
 
+  // Takes the parked requests that had to start by now.
+  std::vector<Request> TakeExpired(Instant now);
+
+  // Requests parked and not taken since.
+  bool HasParked() const { return parked_ > 0; }
+
   // Takes every parked request.
   std::vector<Request> TakeAll();
 
@@ -61,6 +68,7 @@ class LookupGate {
   // May hold names that are gone or being looked up since.
   std::deque<std::string> waiting_for_slot_;
   std::vector<Request> runnable_;
+  size_t parked_ = 0;  // in names_ and runnable_
 };
 
 }  // namespace postrider::http

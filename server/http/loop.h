@@ -70,6 +70,7 @@ absl::Status CheckLoopOptions(const LoopOptions& options);
 // - Success is error kNone with a 2xx status. A response that is longer than max_body_read_bytes
 //   counts as complete; any other response that breaks off is an error.
 // - One lookup per name at a time: requests that need the same lookup share its failure.
+// - What waits inside the loop (for a connection slot or a lookup) is given back at its start_by.
 //
 // Send() and in_flight() are safe from any thread. Start() and Stop() belong to the owner.
 class Loop {

@@ -24,6 +24,10 @@ CURLM* NewMulti(const LoopOptions& options) {
   return multi;
 }
 
+// How often the requests that wait are searched for those whose start_by has passed. None starts
+// late in between; it is only given back that much later.
+constexpr absl::Duration kExpiryInterval = absl::Milliseconds(100);
+
 // How long a request's transfer may spend in its lookup.
 absl::Duration LookupTimeout(const Request& request) {
   return std::min(request.timeout, request.connect_timeout);
@@ -32,6 +36,14 @@ absl::Duration LookupTimeout(const Request& request) {
 void MarkStopped(Result* result) {
   result->error = TransferError::kConnection;
   result->error_text = "stopped";
+}
+
+Result NotStartedResult(uint64_t id) {
+  Result result;
+  result.id = id;
+  result.error = TransferError::kNotStarted;
+  result.error_text = "its turn did not come in time";
+  return result;
 }
 
 }  // namespace
@@ -67,18 +79,38 @@ void Multi::Add(std::vector<Request> requests, std::vector<Result>* results) {
 }
 
 void Multi::Advance(std::vector<Result>* results) {
-  StartWaiting(results);
+  const Instant now = MonotonicNow();
+  if (now >= next_expiry_ && HasWaiting()) ExpireWaiting(now, results);
+  StartWaiting(now, results);
   int running = 0;
   curl_multi_perform(multi_, &running);
   CollectEnded(results);
 }
 
-void Multi::StartWaiting(std::vector<Result>* results) {
-  for (Request& request : lookups_.TakeRunnable()) queue_.Return(std::move(request));
-  while (std::optional<Request> request = queue_.Next()) Start(*std::move(request), results);
+void Multi::ExpireWaiting(Instant now, std::vector<Result>* results) {
+  for (const Request& request : queue_.TakeExpired(now)) {
+    results->push_back(NotStartedResult(request.id));
+  }
+  for (const Request& request : lookups_.TakeExpired(now)) {
+    queue_.Drop(request.url.origin());
+    results->push_back(NotStartedResult(request.id));
+  }
+  next_expiry_ = now + kExpiryInterval;
 }
 
-void Multi::Start(Request request, std::vector<Result>* results) {
+void Multi::StartWaiting(Instant now, std::vector<Result>* results) {
+  for (Request& request : lookups_.TakeRunnable()) queue_.Return(std::move(request));
+  while (std::optional<Request> request = queue_.Next()) {
+    Start(*std::move(request), now, results);
+  }
+}
+
+void Multi::Start(Request request, Instant now, std::vector<Result>* results) {
+  if (request.start_by <= now) {
+    queue_.Done(request.url.origin());
+    results->push_back(NotStartedResult(request.id));
+    return;
+  }
   std::unique_ptr<Transfer> owner = TakeTransfer();
   Transfer* const transfer = owner.get();
   const bool ready = transfer->Prepare(std::move(request));
@@ -162,7 +194,11 @@ std::unique_ptr<Transfer> Multi::TakeTransfer() {
 }
 
 void Multi::Wait(absl::Duration timeout) {
-  if (HasWork()) timeout = absl::ZeroDuration();
+  if (HasWork()) {
+    timeout = absl::ZeroDuration();
+  } else if (HasWaiting()) {
+    timeout = std::min(timeout, kExpiryInterval);
+  }
   curl_multi_poll(multi_, nullptr, 0, static_cast<int>(absl::ToInt64Milliseconds(timeout)),
                   nullptr);
 }

@@ -43,14 +43,16 @@ class Multi {
   void Abort(std::vector<Result>* results);
 
  private:
-  void StartWaiting(std::vector<Result>* results);
-  void Start(Request request, std::vector<Result>* results);
+  void StartWaiting(Instant now, std::vector<Result>* results);
+  void Start(Request request, Instant now, std::vector<Result>* results);
+  void ExpireWaiting(Instant now, std::vector<Result>* results);
   void CollectEnded(std::vector<Result>* results);
   void End(Transfer* transfer, CURLcode code, std::vector<Result>* results);
   void EndLookup(const std::string& name, const Request& owner, CURLcode code,
                  std::vector<Result>* results);
   std::unique_ptr<Transfer> TakeTransfer();
   bool HasWork() const;
+  bool HasWaiting() const { return queue_.HasWaiting() || lookups_.HasParked(); }
 
   const LoopOptions options_;
   StartQueue queue_;
@@ -58,6 +60,7 @@ class Multi {
   CURLM* const multi_;
   absl::flat_hash_map<Transfer*, std::unique_ptr<Transfer>> running_;
   std::vector<std::unique_ptr<Transfer>> idle_;
+  Instant next_expiry_ = -absl::InfiniteDuration();
 };
 
 // The result of a request that the end of the loop left unsent.

@@ -11,6 +11,7 @@
 
 #include "absl/time/time.h"
 #include "server/http/url.h"
+#include "server/runtime/clock.h"
 
 namespace postrider::http {
 
@@ -41,6 +42,9 @@ struct Request {
   absl::Duration timeout = absl::Seconds(15);
   // The part of it for name lookup, TCP connect and TLS handshake.
   absl::Duration connect_timeout = absl::Seconds(5);
+  // The latest start of the transfer. A request that still waits then, for a connection slot or for
+  // a lookup that is not its own, comes back as kNotStarted.
+  Instant start_by = absl::InfiniteDuration();
 };
 
 // Why there is no complete response.
@@ -51,6 +55,8 @@ enum class TransferError {
   kDns,         // The host has no address.
   kTls,         // The handshake failed or the certificate is not good for the host.
   kBlocked,     // The destination policy denied an address; nothing was sent.
+  kNotStarted,  // Its turn did not come by Request::start_by: nothing was tried, so this says
+                // nothing about the receiver.
 };
 
 // "NONE", "TIMEOUT", ...

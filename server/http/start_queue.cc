@@ -1,5 +1,6 @@
 #include "server/http/start_queue.h"
 
+#include <algorithm>
 #include <iterator>
 
 namespace postrider::http {
@@ -21,6 +22,7 @@ void StartQueue::MakeReady(Entry& entry) {
 void StartQueue::Add(Request request) {
   Entry& entry = Find(request.url.origin());
   entry.second.waiting.push_back(std::move(request));
+  ++waiting_;
   MakeReady(entry);
 }
 
@@ -32,6 +34,7 @@ std::optional<Request> StartQueue::Next() {
   origin.ready = false;
   Request request = std::move(origin.waiting.front());
   origin.waiting.pop_front();
+  --waiting_;
   ++origin.places;
   ++running_;
   MakeReady(entry);
@@ -57,10 +60,36 @@ void StartQueue::Return(Request request) {
   Entry& entry = Find(request.url.origin());
   --entry.second.places;
   entry.second.waiting.push_front(std::move(request));
+  ++waiting_;
   MakeReady(entry);
 }
 
 void StartQueue::Drop(const std::string& origin) { FreePlace(origin); }
+
+std::list<Request> StartQueue::TakeExpired(Instant now) {
+  std::list<Request> expired;
+  for (auto& [name, origin] : origins_) {
+    for (auto it = origin.waiting.begin(); it != origin.waiting.end();) {
+      const auto next = std::next(it);
+      if (it->start_by <= now) expired.splice(expired.end(), origin.waiting, it);
+      it = next;
+    }
+  }
+  waiting_ -= expired.size();
+  const auto idle = std::remove_if(ready_.begin(), ready_.end(),
+                                   [](Entry* entry) { return entry->second.waiting.empty(); });
+  ready_.erase(idle, ready_.end());
+  for (auto it = origins_.begin(); it != origins_.end();) {
+    Origin& origin = it->second;
+    if (origin.waiting.empty()) origin.ready = false;
+    if (origin.waiting.empty() && origin.places == 0) {
+      origins_.erase(it++);
+    } else {
+      ++it;
+    }
+  }
+  return expired;
+}
 
 std::list<Request> StartQueue::TakeAll() {
   std::list<Request> all;
@@ -75,6 +104,7 @@ std::list<Request> StartQueue::TakeAll() {
     }
   }
   ready_.clear();
+  waiting_ = 0;
   return all;
 }
 

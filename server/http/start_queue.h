@@ -1,6 +1,7 @@
 #ifndef POSTRIDER_SERVER_HTTP_START_QUEUE_H_
 #define POSTRIDER_SERVER_HTTP_START_QUEUE_H_
 
+#include <cstddef>
 #include <deque>
 #include <list>
 #include <optional>
@@ -40,6 +41,10 @@ class StartQueue {
   void Return(Request request);
   void Drop(const std::string& origin);
 
+  // Takes those that wait and had to start by now.
+  std::list<Request> TakeExpired(Instant now);
+  bool HasWaiting() const { return waiting_ > 0; }
+
   // Takes all that wait (not what runs or is set aside).
   std::list<Request> TakeAll();
 
@@ -60,6 +65,7 @@ class StartQueue {
   const int max_total_;
   const int max_per_origin_;
   int running_ = 0;
+  size_t waiting_ = 0;
   // Origins with anything waiting or a place taken. Nodes, because ready_ points to them.
   absl::node_hash_map<std::string, Origin> origins_;
   // Origins with something waiting and a place free, in turn.

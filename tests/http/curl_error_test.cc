@@ -48,6 +48,7 @@ TEST(CurlErrorTest, OnlyZeroIsNoErrorAndEveryErrorHasWords) {
     const ErrorKind kind = ClassifyCurlError(code);
     EXPECT_NE(kind.error, TransferError::kNone) << code;
     EXPECT_NE(kind.error, TransferError::kBlocked) << code;
+    EXPECT_NE(kind.error, TransferError::kNotStarted) << code;
     EXPECT_FALSE(kind.text.empty()) << code;
   }
 }
@@ -59,6 +60,7 @@ TEST(CurlErrorTest, EveryErrorHasAName) {
   EXPECT_EQ(TransferErrorName(TransferError::kDns), "DNS");
   EXPECT_EQ(TransferErrorName(TransferError::kTls), "TLS");
   EXPECT_EQ(TransferErrorName(TransferError::kBlocked), "BLOCKED");
+  EXPECT_EQ(TransferErrorName(TransferError::kNotStarted), "NOT_STARTED");
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <vector>
 
 namespace postrider::http {
@@ -94,6 +95,31 @@ TEST(LookupGateTest, OneThatWaitedForASlotJoinsALookupOfItsName) {
   EXPECT_TRUE(gate.TakeRunnable().empty());
   gate.Succeeded("b");
   EXPECT_EQ(Ids(gate.TakeRunnable()), (std::vector<uint64_t>{1}));
+}
+
+TEST(LookupGateTest, RequestsThatHadToStartAreGivenBack) {
+  const Instant now = absl::Seconds(100);
+  const auto make = [now](uint64_t id, int seconds) {
+    Request request = Make(id);
+    request.start_by = now + absl::Seconds(seconds);
+    return request;
+  };
+  LookupGate gate(1);
+  gate.Begin("a");
+  gate.Park("a", make(1, 1));
+  gate.Park("a", make(2, 2));
+  gate.Park("b", make(3, 1));
+  gate.Park("c", make(4, 1));
+  gate.Park("c", Make(5));
+  EXPECT_TRUE(gate.TakeExpired(now).empty());
+  std::vector<uint64_t> expired = Ids(gate.TakeExpired(now + absl::Seconds(1)));
+  std::sort(expired.begin(), expired.end());
+  EXPECT_EQ(expired, (std::vector<uint64_t>{1, 3, 4}));
+  EXPECT_TRUE(gate.HasParked());
+  EXPECT_EQ(Ids(gate.Failed("a")), (std::vector<uint64_t>{2}));
+  EXPECT_EQ(Ids(gate.TakeRunnable()), (std::vector<uint64_t>{5}));  // "b" is forgotten.
+  EXPECT_FALSE(gate.HasParked());
+  EXPECT_TRUE(gate.Begin("b"));
 }
 
 TEST(LookupGateTest, TakeAllTakesEveryParkedRequest) {

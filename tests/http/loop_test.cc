@@ -164,6 +164,42 @@ TEST(LoopTest, ASilentReceiverHoldsUpNobodyElse) {
   EXPECT_EQ(harness.loop().in_flight(), 20);
 }
 
+TEST(LoopTest, ARequestWhoseTurnDoesNotComeInTimeIsNotStarted) {
+  ScriptedReceiver silent([](Connection& c) { c.WaitForClose(); });
+  ScriptedReceiver receiver(AlwaysOk);
+  LoopOptions options = LocalOptions();
+  options.max_connections_per_origin = 1;
+  LoopHarness harness(options);
+  const Instant sent = MonotonicNow();
+  std::vector<Request> requests;
+  for (uint64_t id = 0; id < 3; ++id) {
+    requests.push_back(LocalRequest(silent.url()));
+    requests.back().id = id;
+  }
+  requests[0].timeout = absl::Seconds(3);
+  requests[0].start_by = sent + absl::Milliseconds(300);  // Starts at once, and then has its time.
+  requests[1].start_by = sent + absl::Milliseconds(300);
+  requests[2].start_by = sent;  // Too late from the first.
+  harness.loop().Send(std::move(requests));
+  const std::vector<Result> late = harness.Await(2);
+  const absl::Duration waited = MonotonicNow() - sent;
+  ASSERT_EQ(late.size(), 2u);
+  EXPECT_EQ(late[0].id, 2u);
+  EXPECT_EQ(late[1].id, 1u);
+  for (const Result& result : late) {
+    EXPECT_EQ(result.error, TransferError::kNotStarted);
+    EXPECT_EQ(result.error_text, "its turn did not come in time");
+    EXPECT_EQ(result.send_count, 0);
+    EXPECT_EQ(result.remote_address, "");
+  }
+  EXPECT_GE(waited, absl::Milliseconds(300));
+  EXPECT_LT(waited, absl::Seconds(2));
+  const std::vector<Result> all = harness.Await(3);
+  ASSERT_EQ(all.size(), 3u);
+  EXPECT_EQ(all[2].error, TransferError::kTimeout);
+  EXPECT_EQ(silent.connections(), 1);
+}
+
 TEST(LoopTest, IdleConnectionsMakeRoomForNewOnes) {
   std::vector<std::unique_ptr<ScriptedReceiver>> receivers;
   for (int i = 0; i < 12; ++i) receivers.push_back(std::make_unique<ScriptedReceiver>(AlwaysOk));

@@ -90,6 +90,33 @@ TEST(StartQueueTest, OneDroppedMakesRoom) {
   EXPECT_EQ(queue.running(), 1);
 }
 
+TEST(StartQueueTest, RequestsThatHadToStartAreGivenBack) {
+  const Instant now = absl::Seconds(100);
+  const auto make = [now](uint64_t id, const std::string& host, int seconds) {
+    Request request = Make(id, host);
+    request.start_by = now + absl::Seconds(seconds);
+    return request;
+  };
+  StartQueue queue(1, 1);
+  queue.Add(Make(1, "a.test"));
+  queue.Next();
+  queue.Add(make(2, "a.test", 1));
+  queue.Add(make(3, "a.test", 2));
+  queue.Add(make(4, "b.test", 1));
+  queue.Add(Make(5, "c.test"));
+  EXPECT_TRUE(queue.TakeExpired(now).empty());
+  EXPECT_EQ(queue.TakeExpired(now + absl::Seconds(1)).size(), 2u);
+  EXPECT_TRUE(queue.HasWaiting());
+  queue.Done("a.test:443");
+  EXPECT_EQ(StartAll(queue), (Ids{5}));
+  queue.Done("c.test:443");
+  EXPECT_EQ(StartAll(queue), (Ids{3}));
+  queue.Done("a.test:443");
+  EXPECT_FALSE(queue.HasWaiting());
+  queue.Add(Make(6, "b.test"));
+  EXPECT_EQ(StartAll(queue), (Ids{6}));
+}
+
 TEST(StartQueueTest, TakeAllLeavesWhatRuns) {
   StartQueue queue(2, 1);
   for (uint64_t id = 1; id <= 4; ++id) queue.Add(Make(id, id % 2 ? "a.test" : "b.test"));
