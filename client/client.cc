@@ -1,6 +1,7 @@
 #include "client/client.h"
 
 #include <chrono>
+#include <functional>
 #include <utility>
 
 #include "absl/time/clock.h"
@@ -32,6 +33,31 @@ struct Client::Stubs {
     return StatusFromGrpc((stub.*method)(&context, request, response));
   }
 
+  template <class Request, class Response, class Done>
+  void Begin(void (v1::PublisherService::Stub::async::*method)(grpc::ClientContext*, const Request*,
+                                                               Response*,
+                                                               std::function<void(grpc::Status)>),
+             Request request, Done done, absl::Duration timeout) const {
+    struct Started {
+      grpc::ClientContext context;
+      Request request;
+      Response response;
+      Done done;
+    };
+    auto* call = new Started{.request = std::move(request), .done = std::move(done)};
+    Authorize(options, &call->context);
+    call->context.set_deadline(absl::ToChronoTime(absl::Now() + timeout));
+    (publisher->async()->*method)(&call->context, &call->request, &call->response,
+                                  [call](const grpc::Status& status) {
+                                    // The call goes first: it holds on to the channel, and
+                                    // a thread of gRPC's must not be the last to let go of it.
+                                    Done done_then = std::move(call->done);
+                                    Response response = std::move(call->response);
+                                    delete call;
+                                    done_then(StatusFromGrpc(status), response);
+                                  });
+  }
+
   const ClientOptions options;
   const std::shared_ptr<grpc::Channel> channel;
   const std::unique_ptr<v1::PublisherService::Stub> publisher;
@@ -60,6 +86,18 @@ absl::Status Client::Call(const v1::BatchPublishRequest& request,
                           v1::BatchPublishResponse* response, absl::Duration timeout) const {
   return stubs_->Run(*stubs_->publisher, &v1::PublisherService::Stub::BatchPublish, request,
                      response, timeout);
+}
+
+void Client::Start(v1::PublishRequest request, PublishDone done, absl::Duration timeout) const {
+  stubs_->Begin<v1::PublishRequest, v1::PublishResponse>(
+      &v1::PublisherService::Stub::async::Publish, std::move(request), std::move(done), timeout);
+}
+
+void Client::Start(v1::BatchPublishRequest request, BatchPublishDone done,
+                   absl::Duration timeout) const {
+  stubs_->Begin<v1::BatchPublishRequest, v1::BatchPublishResponse>(
+      &v1::PublisherService::Stub::async::BatchPublish, std::move(request), std::move(done),
+      timeout);
 }
 
 absl::Status Client::Call(const v1::CreateEndpointRequest& request,

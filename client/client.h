@@ -6,6 +6,7 @@
 
 #include <memory>
 
+#include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -17,13 +18,13 @@
 
 namespace postrider::client {
 
-// One connection to a server. Thread-safe; calls block their thread, and run side by side.
+// One connection to a server. Thread-safe; calls run side by side.
 //
 // Every Call makes one try of one rpc and waits for its answer for `timeout` at most. It returns
 // the code of the server with one plain sentence as its message; client/status_details.h reads
 // what else the server said. UNAVAILABLE and DEADLINE_EXCEEDED can also mean that the server was
 // not reached; then ErrorReason is empty and whether the call acted is unknown. After an error
-// `response` holds nothing of use.
+// `response` holds nothing of use. A Call blocks its thread; a Start does the same without waiting.
 class Client {
  public:
   // Connects at the first call, so an address where nobody listens is found out there.
@@ -39,6 +40,15 @@ class Client {
                     absl::Duration timeout = kDefaultCallTimeout) const;
   absl::Status Call(const v1::BatchPublishRequest& request, v1::BatchPublishResponse* response,
                     absl::Duration timeout = kDefaultCallTimeout) const;
+
+  // What became of a publish that was started: called exactly once, on a thread of gRPC's, on which
+  // it must not wait. The response is the callee's to take. The client must live until then.
+  using PublishDone = absl::AnyInvocable<void(const absl::Status&, v1::PublishResponse&)>;
+  using BatchPublishDone = absl::AnyInvocable<void(const absl::Status&, v1::BatchPublishResponse&)>;
+  void Start(v1::PublishRequest request, PublishDone done,
+             absl::Duration timeout = kDefaultCallTimeout) const;
+  void Start(v1::BatchPublishRequest request, BatchPublishDone done,
+             absl::Duration timeout = kDefaultCallTimeout) const;
 
   // EndpointService
   absl::Status Call(const v1::CreateEndpointRequest& request, v1::CreateEndpointResponse* response,

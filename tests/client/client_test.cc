@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "absl/synchronization/notification.h"
 #include "client/status_details.h"
 #include "tests/client/fake_server.h"
 
@@ -72,6 +73,50 @@ TEST(ClientTest, EndsACallAtItsTimeout) {
   v1::PublishResponse response;
   EXPECT_EQ(client->Call(v1::PublishRequest(), &response, absl::Milliseconds(50)).code(),
             absl::StatusCode::kDeadlineExceeded);
+}
+
+TEST(ClientTest, StartedPublishesAreAnsweredWithoutWaiting) {
+  FakeServer server;
+  server.FailPublishes({grpc::Status(grpc::StatusCode::UNAVAILABLE, "not now")});
+  const auto client = Client::Create({.address = server.address()});
+  ASSERT_TRUE(client.ok());
+  for (const absl::StatusCode code : {absl::StatusCode::kUnavailable, absl::StatusCode::kOk}) {
+    absl::Notification answered;
+    v1::PublishRequest request;
+    request.set_type("message.received");
+    client->Start(request, [&](const absl::Status& status, v1::PublishResponse& response) {
+      EXPECT_EQ(status.code(), code);
+      EXPECT_EQ(response.event_id().empty(), !status.ok());
+      answered.Notify();
+    });
+    ASSERT_TRUE(answered.WaitForNotificationWithTimeout(absl::Seconds(20)));
+  }
+  absl::Notification answered;
+  v1::BatchPublishRequest batch;
+  batch.add_requests();
+  batch.add_requests();
+  client->Start(batch, [&](const absl::Status& status, v1::BatchPublishResponse& response) {
+    EXPECT_TRUE(status.ok()) << status;
+    EXPECT_EQ(response.responses_size(), 2);
+    answered.Notify();
+  });
+  ASSERT_TRUE(answered.WaitForNotificationWithTimeout(absl::Seconds(20)));
+}
+
+TEST(ClientTest, EndsAStartedPublishAtItsTimeout) {
+  FakeServer server;
+  server.HoldPublishes();
+  const auto client = Client::Create({.address = server.address()});
+  ASSERT_TRUE(client.ok());
+  absl::Notification answered;
+  client->Start(
+      v1::PublishRequest(),
+      [&](const absl::Status& status, v1::PublishResponse&) {
+        EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded);
+        answered.Notify();
+      },
+      absl::Milliseconds(50));
+  EXPECT_TRUE(answered.WaitForNotificationWithTimeout(absl::Seconds(20)));
 }
 
 TEST(ClientTest, IsNotMadeForAnAddressThatIsNone) {
