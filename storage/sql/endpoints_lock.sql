@@ -1,4 +1,5 @@
 -- One endpoint that is not deleted, locked for a change: $1 id. Columns as in endpoints_list.
+-- The state first: record.sql, too, writes that before the endpoint, and so the two never deadlock.
 SELECT p.endpoint_id, v.org_id, v.env_id, p.url, p.events, p.description, p.header_names,
        p.headers_key_id, p.headers_nonce, p.headers_sealed, p.retry_schedule_ms,
        p.retries_disabled, p.disable_threshold, p.timeout_ms, p.max_in_flight,
@@ -9,4 +10,4 @@ FROM endpoints p
 JOIN environments v USING (env_no)
 JOIN endpoint_states s USING (endpoint_id)
 WHERE p.delete_time IS NULL AND p.endpoint_id = $1::uuid
-FOR UPDATE OF p, s
+FOR UPDATE OF s, p
