@@ -32,7 +32,10 @@ WITH clock AS MATERIALIZED (
     WHERE k.window_start = ANY (ARRAY[(SELECT this_window FROM clock),
                                       (SELECT last_window FROM clock)])
       AND k.env_no = i.env_no AND k.key = i.key
-      AND (k.create_time > (SELECT oldest FROM clock) OR (SELECT young FROM clock))
+      -- One of this window holds whatever its time: a node's clock may have been a little behind
+      -- when the window began, and the key cannot be put here again.
+      AND (k.create_time > (SELECT oldest FROM clock) OR (SELECT young FROM clock)
+           OR k.window_start = (SELECT this_window FROM clock))
     ORDER BY k.window_start DESC LIMIT 1
   ) AS k ON i.key IS NOT NULL
 ), wanted AS MATERIALIZED (
