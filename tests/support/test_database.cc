@@ -148,13 +148,25 @@ absl::Status TestCluster::StartAgain() {
   return absl::OkStatus();
 }
 
-std::unique_ptr<TestDatabase> TestCluster::NewDatabase() {
-  const std::string name = absl::StrCat("test", ++database_count_);
+std::unique_ptr<TestDatabase> TestCluster::Make(absl::string_view how) {
+  const std::string name = absl::StrCat("test", names_.size() + 1);
   const auto named = [this](const std::string& database) {
     return absl::StrReplaceAll(cluster_->conninfo(), {{"dbname=postrider", "dbname=" + database}});
   };
-  TestDatabase(named("postgres")).Query(absl::StrCat("CREATE DATABASE ", name));
-  return std::make_unique<TestDatabase>(named(name));
+  TestDatabase(named("postgres")).Query(absl::StrCat("CREATE DATABASE ", name, how));
+  auto database = std::make_unique<TestDatabase>(named(name));
+  names_.emplace(database->conninfo(), name);
+  return database;
+}
+
+std::unique_ptr<TestDatabase> TestCluster::NewDatabase() { return Make(""); }
+
+std::unique_ptr<TestDatabase> TestCluster::CopyOf(const TestDatabase& original) {
+  return Make(absl::StrCat(" TEMPLATE ", names_.at(original.conninfo())));
+}
+
+std::string TestCluster::log_path() const {
+  return absl::StrCat(folder_->path(), "/postgres/postgres.log");
 }
 
 void TestCluster::Kill() {

@@ -3,10 +3,12 @@
 
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "storage/postgres/embedded/data_dir.h"
 #include "storage/postgres/embedded/private_cluster.h"
 
@@ -60,6 +62,12 @@ class TestCluster {
   // A new and empty database.
   std::unique_ptr<TestDatabase> NewDatabase();
 
+  // A new one that holds what `original` does. Nobody may be connected to that.
+  std::unique_ptr<TestDatabase> CopyOf(const TestDatabase& original);
+
+  // What PostgreSQL prints.
+  std::string log_path() const;
+
   // Ends it as a crash would, or in good order, until StartAgain. Databases keep their conninfo.
   void Kill();
   void Stop();
@@ -68,9 +76,12 @@ class TestCluster {
  private:
   explicit TestCluster(std::unique_ptr<embedded::DataDir> folder);
 
+  // `how`: the end of the statement that makes it.
+  std::unique_ptr<TestDatabase> Make(absl::string_view how);
+
   const std::unique_ptr<embedded::DataDir> folder_;
   std::unique_ptr<embedded::PrivateCluster> cluster_;
-  int database_count_ = 0;
+  std::unordered_map<std::string, std::string> names_;  // of the databases, by conninfo
 };
 
 }  // namespace postrider::testing
