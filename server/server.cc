@@ -12,16 +12,11 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "server/dispatch/claimer.h"
-#include "server/dispatch/dispatch_loop.h"
-#include "server/dispatch/endpoint_watch.h"
-#include "server/dispatch/heartbeat.h"
-#include "server/dispatch/recorder.h"
+#include "server/engine/engine.h"
 #include "server/http/loop.h"
 #include "server/maintenance.h"
 #include "server/observe/log.h"
 #include "server/observe/status_server.h"
-#include "server/publish/committer.h"
 #include "server/rpc/delivery_service.h"
 #include "server/rpc/endpoint_service.h"
 #include "server/rpc/event_service.h"
@@ -45,8 +40,6 @@ namespace {
 
 constexpr int kRpcThreads = 8;
 constexpr size_t kMaxWaitingCalls = 1000;
-// Between the end of the longest attempt and the end of its lease: time to record the outcome.
-constexpr absl::Duration kRecordMargin = absl::Seconds(3);
 constexpr absl::Duration kShutdownWait = absl::Milliseconds(500);
 
 std::string Text(absl::string_view view) { return std::string(view); }
@@ -134,10 +127,8 @@ struct Server::Parts {
 
   std::unique_ptr<security::KeyRing> keys;
   http::DestinationPolicy policy;
-  dispatch::DeliveryDefaults defaults;
   DatabaseClock clock;
   Ids ids;
-  NodeRegistration node;
   std::atomic<bool> database_reachable{true};
   std::atomic<bool> draining{false};
   StopSignal hurry;
@@ -148,13 +139,8 @@ struct Server::Parts {
   std::unique_ptr<PgEndpointStore> endpoints;
   std::unique_ptr<PgDeliveryStore> deliveries;
 
-  std::unique_ptr<dispatch::DispatchLoop> dispatch;
+  std::unique_ptr<engine::Engine> engine;
   std::unique_ptr<http::Loop> http;
-  std::unique_ptr<dispatch::Recorder> recorder;
-  std::unique_ptr<dispatch::Claimer> claimer;
-  std::unique_ptr<dispatch::EndpointWatch> watch;
-  std::unique_ptr<dispatch::Heartbeat> heartbeat;
-  std::unique_ptr<publish::Committer> committer;
   std::unique_ptr<Maintenance> maintenance;
 
   std::unique_ptr<rpc::Workers> workers;
@@ -171,15 +157,10 @@ struct Server::Parts {
 
   absl::Status OpenDatabase();
   absl::Status PrepareDatabase();
-  absl::Status JoinNodes();
-  void BuildDispatch();
-  absl::Status StartDispatch();
+  void BuildSender();
+  absl::Status BuildEngine();
+  absl::Status StartEngine();
   absl::Status StartServices();
-  absl::Duration Hold() const {
-    return config.lease_duration - config.attempt_timeout - kRecordMargin;
-  }
-  void OnAccepted(const std::vector<NewEvent>& accepted, const std::vector<AcceptResult>& results,
-                  Instant begun);
   void UpdateHealth();
   void Stop();
 };
@@ -228,50 +209,7 @@ absl::Status Server::Parts::PrepareDatabase() {
   return absl::OkStatus();
 }
 
-absl::Status Server::Parts::JoinNodes() {
-  absl::StatusOr<std::string> node_id = NodeIdOf(config, *data_dir);
-  if (!node_id.ok()) return node_id.status();
-  // A heartbeat that takes longer than this comes too late anyway.
-  SessionOptions quick = hot;
-  quick.connect_timeout = quick.statement_timeout = absl::Seconds(3);
-  auto store = std::make_unique<PgNodeStore>(quick);
-  absl::StatusOr<NodeRegistration> registered = store->Register(*node_id);
-  if (!registered.ok()) return registered.status();
-  node = *std::move(registered);
-  dispatch::Heartbeat::Outputs outputs;
-  outputs.renewed = [this](const dispatch::Membership& membership, Instant joined_at,
-                           Instant alive_until) {
-    claimer->SetLiveness(membership.liveness);
-    dispatch->Post(
-        [cluster = membership.cluster, joined_at, alive_until](dispatch::Dispatcher& dispatcher) {
-          dispatcher.SetCluster(cluster);
-          dispatcher.SetAlive(joined_at, alive_until);
-        });
-  };
-  outputs.database_reachable = [this](bool reachable) {
-    if (database_reachable.exchange(reachable) != reachable) UpdateHealth();
-  };
-  heartbeat =
-      std::make_unique<dispatch::Heartbeat>(std::move(store), node, std::move(outputs), clock);
-  return absl::OkStatus();
-}
-
-void Server::Parts::BuildDispatch() {
-  auto random = std::make_shared<absl::BitGen>();
-  dispatch::Dispatcher dispatcher(
-      dispatch::DispatchLimits{}, [random] { return absl::Uniform<double>(*random, 0.0, 1.0); },
-      [this](absl::Time now) { return ids.Next<AttemptId>(now); });
-  dispatch::DispatchLoop::Outputs outputs;
-  outputs.send = [this](std::vector<http::Request> requests) { http->Send(std::move(requests)); };
-  outputs.release = [this](std::vector<LeaseRef> leases) { claimer->Release(std::move(leases)); };
-  outputs.load = [this](std::vector<EndpointId> wanted) { watch->Load(std::move(wanted)); };
-  outputs.record = [this](std::vector<dispatch::FinishedAttempt> attempts) {
-    recorder->Put(std::move(attempts));
-  };
-  outputs.order = [this](std::vector<ClaimOrder> orders) { claimer->Order(std::move(orders)); };
-  dispatch =
-      std::make_unique<dispatch::DispatchLoop>(std::move(dispatcher), std::move(outputs), clock);
-
+void Server::Parts::BuildSender() {
   http::LoopOptions options;
   // What the dispatcher starts goes out at once: an attempt that waited inside the loop would run
   // longer than its lease allows for.
@@ -282,100 +220,57 @@ void Server::Parts::BuildDispatch() {
   options.proxy = config.egress_proxy;
   options.ca_file = config.egress_ca_file;
   http = std::make_unique<http::Loop>(options, [this](std::vector<http::Result> results) {
-    dispatch->Post([this, results = std::move(results)](dispatch::Dispatcher& d) mutable {
-      d.AddResults(std::move(results), MonotonicNow(), clock.Now());
-    });
+    engine->PutResults(std::move(results));
   });
-  recorder = std::make_unique<dispatch::Recorder>(
-      std::make_unique<PgDispatchStore>(hot), node.node_no,
-      [this](int count, std::vector<DisabledEndpoint> disabled) {
-        for (const DisabledEndpoint& endpoint : disabled) {
-          observe::Log(
-              observe::Severity::kWarning, "disabled an endpoint",
-              {{"endpoint_id", endpoint.endpoint_id.ToText()},
-               {"reason",
-                endpoint.reason == DisabledReason::kGone ? "gone" : "consecutive failures"}});
-        }
-        dispatch->Post([count, disabled = std::move(disabled)](dispatch::Dispatcher& d) {
-          d.AddRecorded(count, disabled);
-        });
-      });
-  dispatch::Claimer::Outputs claims;
-  claims.claimed = [this](std::vector<ClaimOrder> orders, std::vector<dispatch::WorkItem> items) {
-    dispatch->Post(
-        [orders = std::move(orders), items = std::move(items)](dispatch::Dispatcher& d) mutable {
-          d.AddClaimed(orders, std::move(items));
-        });
-  };
-  claims.failed = [this](std::vector<ClaimOrder> orders) {
-    dispatch->Post(
-        [orders = std::move(orders)](dispatch::Dispatcher& d) { d.AddClaimFailed(orders); });
-  };
-  claims.due = [this](std::vector<EndpointId> due) {
-    dispatch->Post([due = std::move(due)](dispatch::Dispatcher& d) { d.AddBacklog(due); });
-  };
-  dispatch::ClaimOptions claim_options;
-  claim_options.node_no = node.node_no;
-  claim_options.lease = config.lease_duration;
-  claim_options.hold = Hold();
-  claimer = std::make_unique<dispatch::Claimer>(std::make_unique<PgDispatchStore>(hot),
-                                                claim_options, std::move(claims), clock);
-  watch = std::make_unique<dispatch::EndpointWatch>(
-      std::make_unique<PgEndpointReader>(hot), *keys, policy, defaults,
-      [this](std::vector<std::shared_ptr<const dispatch::Target>> targets, Instant validated_at) {
-        dispatch->Post(
-            [targets = std::move(targets), validated_at](dispatch::Dispatcher& d) mutable {
-              d.AddTargets(std::move(targets), validated_at);
-            });
-      });
 }
 
-void Server::Parts::OnAccepted(const std::vector<NewEvent>& accepted,
-                               const std::vector<AcceptResult>& results, Instant begun) {
-  std::vector<dispatch::WorkItem> items;
-  std::vector<EndpointId> backlog;
-  for (size_t i = 0; i < accepted.size(); ++i) {
-    for (const NewDelivery& delivery : results[i].deliveries) {
-      if (!delivery.leased) {
-        backlog.push_back(delivery.endpoint_id);
-        continue;
-      }
-      dispatch::WorkItem item;
-      item.id = delivery.id;
-      item.event_id = accepted[i].id;
-      item.endpoint_id = delivery.endpoint_id;
-      item.lease_token = delivery.lease_token;
-      item.body = accepted[i].body;
-      item.hold_until = begun + Hold();
-      items.push_back(std::move(item));
-    }
-  }
-  if (items.empty() && backlog.empty()) return;
-  dispatch->Post(
-      [items = std::move(items), backlog = std::move(backlog)](dispatch::Dispatcher& d) mutable {
-        d.AddBacklog(backlog);
-        d.AddWork(std::move(items));
-      });
+absl::Status Server::Parts::BuildEngine() {
+  absl::StatusOr<std::string> node_id = NodeIdOf(config, *data_dir);
+  if (!node_id.ok()) return node_id.status();
+  // A heartbeat that takes longer than this comes too late anyway.
+  SessionOptions quick = hot;
+  quick.connect_timeout = quick.statement_timeout = absl::Seconds(3);
+  auto nodes = std::make_unique<PgNodeStore>(quick);
+  absl::StatusOr<NodeRegistration> registered = nodes->Register(*node_id);
+  if (!registered.ok()) return registered.status();
+
+  engine::Stores stores;
+  stores.commit = std::make_unique<PgEventAcceptor>(hot, *environments, config.idempotency_window);
+  stores.record = std::make_unique<PgDispatchStore>(hot);
+  stores.claim = std::make_unique<PgDispatchStore>(hot);
+  stores.endpoints = std::make_unique<PgEndpointReader>(hot);
+  stores.nodes = std::move(nodes);
+
+  engine::Options options;
+  options.self = *std::move(registered);
+  options.lease = config.lease_duration;
+  options.defaults.retry_schedule = config.retry_schedule;
+  options.defaults.attempt_timeout = config.attempt_timeout;
+  options.defaults.connect_timeout = config.connect_timeout;
+  options.defaults.disable_threshold = config.disable_threshold;
+  options.defaults.disable_on_gone = config.disable_on_gone;
+  options.policy = policy;
+
+  engine::Surroundings surroundings;
+  surroundings.send = [this](std::vector<http::Request> requests) {
+    http->Send(std::move(requests));
+  };
+  surroundings.database_reachable = [this](bool reachable) {
+    if (database_reachable.exchange(reachable) != reachable) UpdateHealth();
+  };
+  auto random = std::make_shared<absl::BitGen>();
+  surroundings.random = [random] { return absl::Uniform<double>(*random, 0.0, 1.0); };
+  surroundings.new_attempt_id = [this](absl::Time now) { return ids.Next<AttemptId>(now); };
+  engine = std::make_unique<engine::Engine>(std::move(stores), options, std::move(surroundings),
+                                            *keys, clock);
+  return absl::OkStatus();
 }
 
-absl::Status Server::Parts::StartDispatch() {
-  committer = std::make_unique<publish::Committer>(
-      std::make_unique<PgEventAcceptor>(hot, *environments, config.idempotency_window),
-      publish::CommitLimits{},
-      [this] {
-        const int32_t lessee = dispatch->load().joined ? node.node_no : FanOutLease::kNobody;
-        return FanOutLease{lessee, config.lease_duration, dispatch->Congested()};
-      },
-      [this](const std::vector<NewEvent>& accepted, const std::vector<AcceptResult>& results,
-             Instant begun) { OnAccepted(accepted, results, begun); });
-  dispatch->Start();
+absl::Status Server::Parts::StartEngine() {
   // The first beat sets the clock: nothing is accepted before.
-  if (absl::Status status = heartbeat->Start(); !status.ok()) return status;
+  if (absl::Status status = engine->Join(); !status.ok()) return status;
   http->Start();
-  recorder->Start();
-  watch->Start();
-  claimer->Start();
-  committer->Start();
+  engine->Start();
   maintenance->Start();
   return absl::OkStatus();
 }
@@ -384,10 +279,10 @@ absl::Status Server::Parts::StartServices() {
   workers = std::make_unique<rpc::Workers>(kRpcThreads, kMaxWaitingCalls);
   envelope::JsonLimits limits;
   limits.max_bytes = static_cast<size_t>(config.max_data_bytes);
-  publisher_service = std::make_unique<rpc::PublisherService>(
-      rpc::PublisherParts{*committer, *events, *workers, clock,
-                          [this](absl::Time now) { return ids.Next<EventId>(now); }, limits,
-                          config.idempotency_window});
+  publisher_service = std::make_unique<rpc::PublisherService>(rpc::PublisherParts{
+      [this](publish::Submission s) { return engine->Submit(std::move(s)); }, *events, *workers,
+      clock, [this](absl::Time now) { return ids.Next<EventId>(now); }, limits,
+      config.idempotency_window});
   endpoint_service = std::make_unique<rpc::EndpointService>(
       rpc::EndpointParts{*endpoints, *keys, *workers, clock,
                          [this](absl::Time now) { return ids.Next<EndpointId>(now); },
@@ -420,27 +315,24 @@ void Server::Parts::Stop() {
   draining = true;
   UpdateHealth();
   if (grpc != nullptr) grpc->Shutdown(kShutdownWait);
-  if (committer != nullptr) committer->Stop();
+  if (engine != nullptr) engine->StopAccepting();
   if (workers != nullptr) workers->Stop();
   status_server.reset();
   if (maintenance != nullptr) maintenance->RequestStop();
-  if (dispatch != nullptr) {
-    dispatch->Post([](dispatch::Dispatcher& d) { d.Drain(); });
+  if (engine != nullptr) {
+    engine->Drain();
     const Instant end = MonotonicNow() + config.drain_timeout;
     for (;;) {
-      const dispatch::DispatchLoop::Load load = dispatch->load();
+      const dispatch::DispatchLoop::Load load = engine->load();
       if (load.in_flight == 0 && load.unrecorded == 0 && load.queued == 0) break;
       if (MonotonicNow() >= end || !hurry.WaitFor(absl::Milliseconds(10))) break;
     }
     // What is still in flight keeps its lease: whoever takes this node's work over logs it as
     // ABANDONED. Its late result is dropped.
-    dispatch->Stop();
+    engine->StopDispatch();
   }
   if (http != nullptr) http->Stop();
-  if (recorder != nullptr) recorder->Stop();
-  if (claimer != nullptr) claimer->Stop();
-  if (watch != nullptr) watch->Stop();
-  if (heartbeat != nullptr) heartbeat->Stop(/*clean=*/true);
+  if (engine != nullptr) engine->Stop();
   // Last: a chore that runs may take its time, and must not take the drain's.
   if (maintenance != nullptr) maintenance->Stop();
   // Answers to calls are given before their objects go.
@@ -464,11 +356,6 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const config::Config& conf
   auto server = std::unique_ptr<Server>(new Server(std::make_unique<Parts>()));
   Parts& parts = *server->parts_;
   parts.config = config;
-  parts.defaults.retry_schedule = config.retry_schedule;
-  parts.defaults.attempt_timeout = config.attempt_timeout;
-  parts.defaults.connect_timeout = config.connect_timeout;
-  parts.defaults.disable_threshold = config.disable_threshold;
-  parts.defaults.disable_on_gone = config.disable_on_gone;
   absl::StatusOr<http::DestinationPolicy> policy = PolicyOf(config);
   if (!policy.ok()) return policy.status();
   parts.policy = *std::move(policy);
@@ -480,11 +367,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const config::Config& conf
   if (!keys.ok()) return keys.status();
   parts.keys = std::make_unique<security::KeyRing>(*std::move(keys));
 
-  for (const auto step : {&Parts::OpenDatabase, &Parts::PrepareDatabase, &Parts::JoinNodes}) {
-    if (absl::Status status = (parts.*step)(); !status.ok()) return status;
-  }
-  parts.BuildDispatch();
-  for (const auto step : {&Parts::StartDispatch, &Parts::StartServices}) {
+  parts.BuildSender();
+  for (const auto step : {&Parts::OpenDatabase, &Parts::PrepareDatabase, &Parts::BuildEngine,
+                          &Parts::StartEngine, &Parts::StartServices}) {
     if (absl::Status status = (parts.*step)(); !status.ok()) return status;
   }
   return server;

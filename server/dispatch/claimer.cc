@@ -24,59 +24,41 @@ void LogAway(const absl::Status& status) {
 
 Claimer::Claimer(std::unique_ptr<DispatchStore> store, const ClaimOptions& options, Outputs outputs,
                  const DatabaseClock& clock)
-    : store_(std::move(store)), options_(options), outputs_(std::move(outputs)), clock_(clock) {}
+    : store_(std::move(store)),
+      options_(options),
+      outputs_(std::move(outputs)),
+      clock_(clock),
+      backoff_(options.poll) {}
 
-void Claimer::Start() {
-  thread_ = NamedThread("claim", [this] { Run(); });
-}
-
-void Claimer::Stop() {
-  inbox_.Close();
-  thread_.Join();
-}
-
-void Claimer::Order(std::vector<ClaimOrder> orders) { inbox_.Put({std::move(orders), {}}); }
-
-void Claimer::Release(std::vector<LeaseRef> leases) { inbox_.Put({{}, std::move(leases)}); }
-
-void Claimer::SetLiveness(Liveness liveness) {
-  absl::MutexLock lock(&mutex_);
-  liveness_ = std::move(liveness);
-}
-
-void Claimer::Run() {
-  std::vector<Job> jobs;
-  std::vector<LeaseRef> releases;  // kept over an outage
-  absl::Duration backoff = options_.poll;
-  Instant next_poll = MonotonicNow();
-  while (inbox_.Take(std::max(absl::ZeroDuration(), next_poll - MonotonicNow()), jobs)) {
-    std::vector<ClaimOrder> orders;
-    for (Job& job : jobs) {
-      orders.insert(orders.end(), job.orders.begin(), job.orders.end());
-      releases.insert(releases.end(), job.releases.begin(), job.releases.end());
-    }
-    bool reached = ReleaseAll(releases);
-    if (reached) releases.clear();
-    reached = ClaimAll(std::move(orders)) && reached;
-    if (MonotonicNow() >= next_poll) {
-      absl::Duration wait = options_.poll;
-      reached = TakeOver() && FindDue(wait) && reached;
-      backoff = reached ? options_.poll : std::min(2 * backoff, kLongestBackoff);
-      next_poll = MonotonicNow() + (reached ? wait : backoff);
-    }
+Instant Claimer::Step(std::vector<Input> inputs) {
+  std::vector<ClaimOrder> orders;
+  for (Input& input : inputs) {
+    orders.insert(orders.end(), input.orders.begin(), input.orders.end());
+    releases_.insert(releases_.end(), input.releases.begin(), input.releases.end());
+    if (input.liveness) liveness_ = *std::move(input.liveness);
   }
+  bool reached = ReleaseAll();
+  reached = ClaimAll(std::move(orders)) && reached;
+  if (clock_.Monotonic() >= next_poll_) {
+    absl::Duration wait = options_.poll;
+    reached = TakeOver() && FindDue(wait) && reached;
+    backoff_ = reached ? options_.poll : std::min(2 * backoff_, kLongestBackoff);
+    next_poll_ = clock_.Monotonic() + (reached ? wait : backoff_);
+  }
+  return next_poll_;
 }
 
-bool Claimer::ReleaseAll(const std::vector<LeaseRef>& leases) {
-  for (size_t from = 0; from < leases.size(); from += kReleasesAtOnce) {
-    const size_t to = std::min(leases.size(), from + kReleasesAtOnce);
+bool Claimer::ReleaseAll() {
+  for (size_t from = 0; from < releases_.size(); from += kReleasesAtOnce) {
+    const size_t to = std::min(releases_.size(), from + kReleasesAtOnce);
     const absl::Status status = store_->Release(
-        {leases.begin() + static_cast<long>(from), leases.begin() + static_cast<long>(to)});
+        {releases_.begin() + static_cast<long>(from), releases_.begin() + static_cast<long>(to)});
     if (!status.ok()) {
       LogAway(status);
       return false;
     }
   }
+  releases_.clear();
   return true;
 }
 
@@ -90,7 +72,7 @@ bool Claimer::ClaimAll(std::vector<ClaimOrder> orders) {
       part.push_back(orders[from]);
       count += orders[from].count;
     }
-    const Instant hold_until = MonotonicNow() + options_.hold;
+    const Instant hold_until = clock_.Monotonic() + options_.hold;
     absl::StatusOr<std::vector<ClaimedDelivery>> claimed =
         store_->Claim(part, options_.node_no, options_.lease);
     if (!claimed.ok()) {
@@ -144,15 +126,10 @@ bool Claimer::FindDue(absl::Duration& wait) {
 }
 
 bool Claimer::TakeOver() {
-  Liveness liveness;
-  {
-    absl::MutexLock lock(&mutex_);
-    liveness = liveness_;
-  }
-  if (liveness.gone.empty() && liveness.live.empty()) return true;
+  if (liveness_.gone.empty() && liveness_.live.empty()) return true;
   for (;;) {
     absl::StatusOr<std::vector<FreedWork>> freed =
-        store_->TakeOver(liveness.gone, liveness.live, kTakeOverAtOnce, options_.lease);
+        store_->TakeOver(liveness_.gone, liveness_.live, kTakeOverAtOnce, options_.lease);
     if (!freed.ok()) {
       LogAway(freed.status());
       return false;

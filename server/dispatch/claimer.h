@@ -1,18 +1,15 @@
-// The thread that looks for due work and leases it ("claim"): what the dispatcher orders, what
-// nobody holds, and what dead nodes left.
+// Looks for due work and leases it ("claim" loop): what the dispatcher orders, what nobody holds,
+// and what dead nodes left.
 
 #pragma once
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "server/dispatch/work.h"
 #include "server/runtime/clock.h"
-#include "server/runtime/mailbox.h"
-#include "server/runtime/thread.h"
 #include "storage/dispatch_store.h"
 
 namespace postrider::dispatch {
@@ -30,9 +27,15 @@ struct Liveness {
   std::vector<int32_t> live;
 };
 
+// A core of a Loop.
 class Claimer {
  public:
-  struct Outputs {  // called on the claim thread
+  struct Input {
+    std::vector<ClaimOrder> orders;
+    std::vector<LeaseRef> releases;
+    std::optional<Liveness> liveness;
+  };
+  struct Outputs {
     std::function<void(std::vector<ClaimOrder>, std::vector<WorkItem>)> claimed;
     std::function<void(std::vector<ClaimOrder>)> failed;
     std::function<void(std::vector<EndpointId>)> due;
@@ -40,26 +43,12 @@ class Claimer {
 
   Claimer(std::unique_ptr<DispatchStore> store, const ClaimOptions& options, Outputs outputs,
           const DatabaseClock& clock);
-  ~Claimer() { Stop(); }
 
-  void Start();
-  // Ends after the releases put before.
-  void Stop();
-
-  // Thread-safe; never block.
-  void Order(std::vector<ClaimOrder> orders);
-  void Release(std::vector<LeaseRef> leases);
-  void SetLiveness(Liveness liveness);
+  Instant Step(std::vector<Input> inputs);
 
  private:
-  struct Job {
-    std::vector<ClaimOrder> orders;
-    std::vector<LeaseRef> releases;
-  };
-
-  void Run();
   bool ClaimAll(std::vector<ClaimOrder> orders);
-  bool ReleaseAll(const std::vector<LeaseRef>& leases);
+  bool ReleaseAll();
   // When to look again, at most options_.poll from now. False: the database is away.
   bool FindDue(absl::Duration& wait);
   bool TakeOver();
@@ -68,10 +57,10 @@ class Claimer {
   const ClaimOptions options_;
   const Outputs outputs_;
   const DatabaseClock& clock_;
-  Mailbox<Job> inbox_;
-  absl::Mutex mutex_;
-  Liveness liveness_ ABSL_GUARDED_BY(mutex_);
-  NamedThread thread_;
+  Liveness liveness_;
+  std::vector<LeaseRef> releases_;  // kept over an outage
+  absl::Duration backoff_;
+  Instant next_poll_ = -absl::InfiniteDuration();
 };
 
 }  // namespace postrider::dispatch

@@ -1,33 +1,19 @@
 #include "server/dispatch/dispatch_loop.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace postrider::dispatch {
 
-void DispatchLoop::Start() {
-  thread_ = NamedThread("dispatch", [this] { Run(); });
-}
-
-void DispatchLoop::Stop() {
-  inputs_.Close();
-  thread_.Join();
-}
-
-void DispatchLoop::Run() {
-  std::vector<Input> inputs;
-  absl::Duration wait = absl::ZeroDuration();
-  while (inputs_.Take(wait, inputs)) {
-    for (Input& input : inputs) input(dispatcher_);
-    Turn turn = dispatcher_.Run(MonotonicNow(), clock_.Now());
-    if (!turn.requests.empty()) outputs_.send(std::move(turn.requests));
-    if (!turn.finished.empty()) outputs_.record(std::move(turn.finished));
-    if (!turn.loads.empty()) outputs_.load(std::move(turn.loads));
-    if (!turn.orders.empty()) outputs_.order(std::move(turn.orders));
-    if (!turn.releases.empty()) outputs_.release(std::move(turn.releases));
-    Publish();
-    wait = std::max(absl::ZeroDuration(), turn.wake_at - MonotonicNow());
-  }
+Instant DispatchLoop::Step(std::vector<Input> inputs) {
+  for (Input& input : inputs) input(dispatcher_);
+  Turn turn = dispatcher_.Run(clock_.Monotonic(), clock_.Now());
+  if (!turn.requests.empty()) outputs_.send(std::move(turn.requests));
+  if (!turn.finished.empty()) outputs_.record(std::move(turn.finished));
+  if (!turn.loads.empty()) outputs_.load(std::move(turn.loads));
+  if (!turn.orders.empty()) outputs_.order(std::move(turn.orders));
+  if (!turn.releases.empty()) outputs_.release(std::move(turn.releases));
+  Publish();
+  return turn.wake_at;
 }
 
 void DispatchLoop::Publish() {

@@ -1,4 +1,4 @@
-// The thread that owns the dispatcher ("dispatch"). Everybody else posts to it.
+// Owns the dispatcher ("dispatch" loop). Everybody else puts there what is to be done to it.
 
 #pragma once
 
@@ -10,14 +10,13 @@
 #include "absl/synchronization/mutex.h"
 #include "server/dispatch/dispatcher.h"
 #include "server/runtime/clock.h"
-#include "server/runtime/mailbox.h"
-#include "server/runtime/thread.h"
 
 namespace postrider::dispatch {
 
+// A core of a Loop.
 class DispatchLoop {
  public:
-  // Where the turns' decisions go. Called on the dispatch thread; must not block.
+  // Where the turns' decisions go. Must not block.
   struct Outputs {
     std::function<void(std::vector<http::Request>)> send;
     std::function<void(std::vector<LeaseRef>)> release;
@@ -25,19 +24,13 @@ class DispatchLoop {
     std::function<void(std::vector<FinishedAttempt>)> record;
     std::function<void(std::vector<ClaimOrder>)> order;
   };
-  // What is done to the dispatcher, on its thread.
+  // What is done to the dispatcher.
   using Input = absl::AnyInvocable<void(Dispatcher&)>;
 
   DispatchLoop(Dispatcher dispatcher, Outputs outputs, const DatabaseClock& clock)
       : dispatcher_(std::move(dispatcher)), outputs_(std::move(outputs)), clock_(clock) {}
-  ~DispatchLoop() { Stop(); }
 
-  void Start();
-  // Ends the thread after what was posted before.
-  void Stop();
-
-  // Thread-safe; never blocks.
-  void Post(Input input) { inputs_.Put(std::move(input)); }
+  Instant Step(std::vector<Input> inputs);
 
   // Thread-safe snapshots of the last turn.
   std::vector<EndpointId> Congested() const;
@@ -51,17 +44,14 @@ class DispatchLoop {
   Load load() const;
 
  private:
-  void Run();
   void Publish();
 
-  Dispatcher dispatcher_;  // the dispatch thread's
+  Dispatcher dispatcher_;
   const Outputs outputs_;
   const DatabaseClock& clock_;
-  Mailbox<Input> inputs_;
   mutable absl::Mutex mutex_;
   std::vector<EndpointId> congested_ ABSL_GUARDED_BY(mutex_);
   Load load_ ABSL_GUARDED_BY(mutex_);
-  NamedThread thread_;
 };
 
 }  // namespace postrider::dispatch

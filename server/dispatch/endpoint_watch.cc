@@ -17,65 +17,50 @@ constexpr size_t kMaxKnown = 1 << 20;
 
 EndpointWatch::EndpointWatch(std::unique_ptr<EndpointReader> reader, const security::KeyRing& keys,
                              http::DestinationPolicy policy, DeliveryDefaults defaults,
-                             OnTargets on_targets)
+                             OnTargets on_targets, const DatabaseClock& clock)
     : reader_(std::move(reader)),
       keys_(keys),
       policy_(std::move(policy)),
       defaults_(std::move(defaults)),
-      on_targets_(std::move(on_targets)) {}
+      on_targets_(std::move(on_targets)),
+      clock_(clock) {}
 
-void EndpointWatch::Start() {
-  thread_ = NamedThread("endpoints", [this] { Run(); });
+Instant EndpointWatch::Step(std::vector<EndpointId> asked) {
+  wanted_.insert(asked.begin(), asked.end());
+  const Instant started = clock_.Monotonic();
+  const bool due = started >= next_poll_;
+  Poll(due, started);
+  if (due) next_poll_ = started + kPoll;
+  return next_poll_;
 }
 
-void EndpointWatch::Stop() {
-  inbox_.Close();
-  thread_.Join();
-}
-
-void EndpointWatch::Run() {
-  std::vector<EndpointId> asked;
-  absl::flat_hash_set<EndpointId> wanted;
-  Instant next_poll = MonotonicNow();
-  while (inbox_.Take(std::max(absl::ZeroDuration(), next_poll - MonotonicNow()), asked)) {
-    wanted.insert(asked.begin(), asked.end());
-    const bool due = MonotonicNow() >= next_poll;
-    const Instant started = MonotonicNow();
-    Poll(wanted, due);
-    if (due) next_poll = started + kPoll;
-  }
-}
-
-// Reads what is wanted and, when `check_changes`, what changed. What could not be read stays
-// wanted.
-bool EndpointWatch::Poll(absl::flat_hash_set<EndpointId>& wanted, bool check_changes) {
-  const Instant started = MonotonicNow();
+void EndpointWatch::Poll(bool check_changes, Instant started) {
   if (check_changes) {
     absl::StatusOr<EndpointChanges> changes = reader_->ChangesSince(position_);
     if (!changes.ok()) {
       POSTRIDER_LOG_RARELY(observe::Severity::kWarning, "cannot follow changes of endpoints",
                            {{"error", std::string(changes.status().message())}});
-      return false;
+      return;
     }
     for (EndpointId id : changes->changed) {
-      if (known_.contains(id)) wanted.insert(id);
+      if (known_.contains(id)) wanted_.insert(id);
     }
     // A position is noted only now that its changes are among the wanted.
     position_ = changes->position;
   }
   std::vector<std::shared_ptr<const Target>> targets;
-  while (!wanted.empty()) {
+  while (!wanted_.empty()) {
     std::vector<EndpointId> ids;
-    for (auto it = wanted.begin(); it != wanted.end() && ids.size() < kLoadAtOnce; ++it) {
+    for (auto it = wanted_.begin(); it != wanted_.end() && ids.size() < kLoadAtOnce; ++it) {
       ids.push_back(*it);
     }
     absl::StatusOr<std::vector<EndpointForDispatch>> loaded = reader_->Load(ids);
     if (!loaded.ok()) {
       POSTRIDER_LOG_RARELY(observe::Severity::kWarning, "cannot read endpoints",
                            {{"error", std::string(loaded.status().message())}});
-      return false;
+      return;
     }
-    for (EndpointId id : ids) wanted.erase(id);
+    for (EndpointId id : ids) wanted_.erase(id);
     for (const EndpointForDispatch& stored : *loaded) {
       absl::StatusOr<std::shared_ptr<const Target>> target =
           MakeTarget(stored, keys_, policy_, defaults_);
@@ -92,7 +77,6 @@ bool EndpointWatch::Poll(absl::flat_hash_set<EndpointId>& wanted, bool check_cha
   }
   if (check_changes) validated_at_ = started;
   on_targets_(std::move(targets), validated_at_);
-  return true;
 }
 
 }  // namespace postrider::dispatch

@@ -1,6 +1,6 @@
-// The thread that keeps the dispatcher's endpoints true ("endpoints"): reads those it asks for,
-// follows every change by polling, and says with each answer as of when all of them are valid.
-// While the database is away nothing is confirmed, and the dispatcher starts nothing.
+// Keeps the dispatcher's endpoints true ("endpoints" loop): reads those it asks for, follows every
+// change by polling, and says with each answer as of when all of them are valid. While the database
+// is away nothing is confirmed, and the dispatcher starts nothing.
 
 #pragma once
 
@@ -11,43 +11,41 @@
 #include "absl/container/flat_hash_set.h"
 #include "server/dispatch/target.h"
 #include "server/runtime/clock.h"
-#include "server/runtime/mailbox.h"
-#include "server/runtime/thread.h"
 #include "storage/endpoint_store.h"
 
 namespace postrider::dispatch {
 
+// A core of a Loop.
 class EndpointWatch {
  public:
-  // Called on the watch thread: endpoints that were read, and since when everything read before
-  // and not among them is unchanged.
+  using Input = EndpointId;  // to be read
+  // Endpoints that were read, and since when everything read before and not among them is
+  // unchanged.
   using OnTargets =
       std::function<void(std::vector<std::shared_ptr<const Target>>, Instant validated_at)>;
 
   EndpointWatch(std::unique_ptr<EndpointReader> reader, const security::KeyRing& keys,
-                http::DestinationPolicy policy, DeliveryDefaults defaults, OnTargets on_targets);
-  ~EndpointWatch() { Stop(); }
+                http::DestinationPolicy policy, DeliveryDefaults defaults, OnTargets on_targets,
+                const DatabaseClock& clock);
 
-  void Start();
-  void Stop();
-  // Thread-safe; never blocks.
-  void Load(std::vector<EndpointId> ids) { inbox_.PutAll(std::move(ids)); }
+  Instant Step(std::vector<EndpointId> asked);
 
  private:
-  void Run();
-  bool Poll(absl::flat_hash_set<EndpointId>& wanted, bool check_changes);
+  // Reads what is wanted and, when `check_changes`, what changed. What could not be read stays
+  // wanted.
+  void Poll(bool check_changes, Instant started);
 
   const std::unique_ptr<EndpointReader> reader_;
   const security::KeyRing& keys_;
   const http::DestinationPolicy policy_;
   const DeliveryDefaults defaults_;
   const OnTargets on_targets_;
-  Mailbox<EndpointId> inbox_;
-  // The watch thread's.
+  const DatabaseClock& clock_;
+  absl::flat_hash_set<EndpointId> wanted_;
   int64_t position_ = 0;
   absl::flat_hash_set<EndpointId> known_;
   Instant validated_at_ = -absl::InfiniteDuration();
-  NamedThread thread_;
+  Instant next_poll_ = -absl::InfiniteDuration();
 };
 
 }  // namespace postrider::dispatch

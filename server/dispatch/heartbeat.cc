@@ -6,6 +6,12 @@
 #include "server/observe/log.h"
 
 namespace postrider::dispatch {
+namespace {
+
+// After a beat that failed: sooner than a whole interval, there is not much time.
+constexpr absl::Duration kBeatAgain = absl::Milliseconds(250);
+
+}  // namespace
 
 Membership MembershipOf(int32_t self, const std::vector<int32_t>& previous,
                         const std::vector<NodeRow>& nodes, bool settled) {
@@ -39,38 +45,23 @@ Heartbeat::Heartbeat(std::unique_ptr<NodeStore> store, NodeRegistration self, Ou
       outputs_(std::move(outputs)),
       clock_(clock) {}
 
-absl::Status Heartbeat::Start() {
-  if (absl::Status status = Beat(); !status.ok()) return status;
-  thread_ = NamedThread("heartbeat", [this] { Run(); });
-  return absl::OkStatus();
+Instant Heartbeat::Step(std::vector<Input>) {
+  const absl::Status status = Beat();
+  outputs_.database_reachable(status.ok());
+  if (status.ok()) return last_renewal_ + kHeartbeatInterval;
+  healthy_since_ = absl::InfiniteDuration();
+  POSTRIDER_LOG_RARELY(observe::Severity::kError, "the node's heartbeat failed",
+                       {{"error", std::string(status.message())}});
+  return clock_.Monotonic() + kBeatAgain;
 }
 
-void Heartbeat::Stop(bool clean) {
-  stop_.Stop();
-  thread_.Join();
-  if (clean) (void)store_->MarkStopped(self_.node_no);
-}
-
-void Heartbeat::Run() {
-  next_beat_ = last_renewal_ + kHeartbeatInterval;
-  while (stop_.WaitFor(next_beat_ - MonotonicNow())) {
-    const absl::Status status = Beat();
-    outputs_.database_reachable(status.ok());
-    next_beat_ = last_renewal_ + kHeartbeatInterval;
-    if (status.ok()) continue;
-    healthy_since_ = absl::InfiniteDuration();
-    POSTRIDER_LOG_RARELY(observe::Severity::kError, "the node's heartbeat failed",
-                         {{"error", std::string(status.message())}});
-    // Tried again sooner than a whole interval: there is not much time.
-    next_beat_ = MonotonicNow() + absl::Milliseconds(250);
-  }
-}
+void Heartbeat::SayGoodbye() { (void)store_->MarkStopped(self_.node_no); }
 
 absl::Status Heartbeat::Beat() {
-  const Instant sent = MonotonicNow();
+  const Instant sent = clock_.Monotonic();
   absl::StatusOr<HeartbeatAnswer> answer = store_->Heartbeat(self_.node_no);
   if (!answer.ok()) return answer.status();
-  const Instant received = MonotonicNow();
+  const Instant received = clock_.Monotonic();
   clock_.Synchronize(answer->database_time, sent, received);
   if (sent - last_renewal_ > 2 * kHeartbeatInterval) healthy_since_ = sent;
   healthy_since_ = std::min(healthy_since_, sent);

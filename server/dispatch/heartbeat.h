@@ -1,4 +1,4 @@
-// The thread that keeps this node alive in the eyes of the others, and watches them ("heartbeat").
+// Keeps this node alive in the eyes of the others, and watches them ("heartbeat" loop).
 //
 // A node is dead to the others when its row was not renewed for kDeadAfter. It stops starting
 // attempts by its own monotonic clock before that. After an outage of the database (its own
@@ -9,12 +9,12 @@
 
 #include <functional>
 #include <memory>
+#include <variant>
 #include <vector>
 
 #include "server/dispatch/claimer.h"
 #include "server/dispatch/dispatcher.h"
 #include "server/runtime/clock.h"
-#include "server/runtime/thread.h"
 #include "storage/node_store.h"
 
 namespace postrider::dispatch {
@@ -38,9 +38,11 @@ struct Membership {
 Membership MembershipOf(int32_t self, const std::vector<int32_t>& previous,
                         const std::vector<NodeRow>& nodes, bool settled);
 
+// A core of a Loop.
 class Heartbeat {
  public:
-  struct Outputs {  // called on the heartbeat thread
+  using Input = std::monostate;  // nothing is put
+  struct Outputs {
     // This node may start attempts from `joined_at` to `alive_until`.
     std::function<void(const Membership&, Instant joined_at, Instant alive_until)> renewed;
     std::function<void(bool)> database_reachable;
@@ -48,28 +50,21 @@ class Heartbeat {
 
   Heartbeat(std::unique_ptr<NodeStore> store, NodeRegistration self, Outputs outputs,
             DatabaseClock& clock);
-  ~Heartbeat() { Stop(); }
 
-  // The first renewal is made before Start returns.
-  absl::Status Start();
-  // Ends the thread; `clean` marks the node as stopped, so that nobody waits for it.
-  void Stop(bool clean = false);
+  // One renewal. The first one sets the clock: nothing else is of use before.
+  absl::Status Beat();
+  Instant Step(std::vector<Input>);
+  // At a clean stop: nobody waits for this node.
+  void SayGoodbye();
 
  private:
-  void Run();
-  absl::Status Beat();
-
   const std::unique_ptr<NodeStore> store_;
   const NodeRegistration self_;
   const Outputs outputs_;
   DatabaseClock& clock_;
-  StopSignal stop_;
-  // The heartbeat thread's.
   Instant healthy_since_ = absl::InfiniteDuration();
-  Instant next_beat_;
   Instant last_renewal_ = -absl::InfiniteDuration();
   Instant joined_at_ = -absl::InfiniteDuration();
-  NamedThread thread_;
 };
 
 }  // namespace postrider::dispatch

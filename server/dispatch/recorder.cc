@@ -11,9 +11,6 @@
 namespace postrider::dispatch {
 namespace {
 
-constexpr absl::Duration kFirstBackoff = absl::Milliseconds(50);
-constexpr absl::Duration kLongestBackoff = absl::Seconds(2);
-
 std::vector<OutcomeRecord> RecordsOf(const std::vector<FinishedAttempt>& batch) {
   std::vector<OutcomeRecord> records;
   records.reserve(batch.size());
@@ -46,37 +43,25 @@ std::vector<EndpointTally> TalliesOf(const std::vector<FinishedAttempt>& batch) 
   return tallies;
 }
 
-void Recorder::Start() {
-  thread_ = NamedThread("record", [this] { Run(); });
-}
+Recorder::Recorder(std::unique_ptr<DispatchStore> store, int32_t node_no, OnRecorded on_recorded,
+                   const DatabaseClock& clock)
+    : store_(std::move(store)),
+      node_no_(node_no),
+      on_recorded_(std::move(on_recorded)),
+      clock_(clock),
+      totals_due_(clock.Monotonic() + kTotalsInterval) {}
 
-void Recorder::Stop() {
-  stop_.Stop();
-  inbox_.Close();
-  thread_.Join();
-}
-
-void Recorder::Run() {
-  std::vector<FinishedAttempt> taken;
-  totals_due_ = MonotonicNow() + kTotalsInterval;
-  while (inbox_.Take(totals_.empty() ? absl::InfiniteDuration()
-                                     : std::max(absl::ZeroDuration(), totals_due_ - MonotonicNow()),
-                     taken)) {
-    for (size_t from = 0; from < taken.size(); from += kMaxBatch) {
-      const size_t to = std::min(taken.size(), from + kMaxBatch);
-      std::vector<FinishedAttempt> batch(
-          std::make_move_iterator(taken.begin() + static_cast<long>(from)),
-          std::make_move_iterator(taken.begin() + static_cast<long>(to)));
-      totals_.Add(batch);
-      Store(std::move(batch));
-    }
-    if (MonotonicNow() >= totals_due_ || totals_.size() >= kMaxTotals) WriteTotals();
-  }
-  WriteTotals();
+Instant Recorder::Step(std::vector<FinishedAttempt> attempts) {
+  totals_.Add(attempts);
+  for (FinishedAttempt& attempt : attempts) waiting_.push_back(std::move(attempt));
+  while (!waiting_.empty() && clock_.Monotonic() >= retry_at_) StoreNext();
+  if (!waiting_.empty()) return retry_at_;
+  if (clock_.Monotonic() >= totals_due_ || totals_.size() >= kMaxTotals) WriteTotals();
+  return totals_.empty() ? absl::InfiniteDuration() : totals_due_;
 }
 
 void Recorder::WriteTotals() {
-  totals_due_ = MonotonicNow() + kTotalsInterval;
+  totals_due_ = clock_.Monotonic() + kTotalsInterval;
   if (totals_.empty()) return;
   const absl::Status status = store_->AddTotals(totals_.Take(), node_no_);
   if (!status.ok()) {
@@ -85,52 +70,48 @@ void Recorder::WriteTotals() {
   }
 }
 
-void Recorder::Store(std::vector<FinishedAttempt> batch) {
-  const int count = static_cast<int>(batch.size());
+void Recorder::StoreNext() {
+  const size_t size = std::min(batch_size_, waiting_.size());
+  const auto end = waiting_.begin() + static_cast<long>(size);
+  std::vector<FinishedAttempt> batch(std::make_move_iterator(waiting_.begin()),
+                                     std::make_move_iterator(end));
+  waiting_.erase(waiting_.begin(), end);
   std::vector<DisabledEndpoint> disabled;
-  absl::Duration backoff = kFirstBackoff;
-  for (;;) {
-    absl::StatusOr<std::vector<DisabledEndpoint>> stored =
-        store_->Record(RecordsOf(batch), TalliesOf(batch));
-    absl::Status status = stored.status();
-    if (stored.ok()) {
-      disabled.insert(disabled.end(), stored->begin(), stored->end());
-      break;
-    }
-    // A lost lease, and also what a commit with an unknown outcome looks like when it is tried
-    // again.
-    if (absl::IsAborted(status)) status = StoreApart(batch, disabled);
-    if (status.ok()) break;
-    if (absl::IsInternal(status)) {
-      // Those that were sorted out as late are done with.
-      on_recorded_(count - static_cast<int>(batch.size()), std::move(disabled));
-      StoreInParts(std::move(batch), status);
-      return;
-    }
+  const absl::Status status = Store(batch, disabled);
+  if (status.ok()) {
+    batch_size_ = std::min(kMaxBatch, 2 * batch_size_);
+    backoff_ = kFirstBackoff;
+  } else if (!absl::IsInternal(status)) {
     POSTRIDER_LOG_RARELY(observe::Severity::kWarning, "outcomes wait to be stored",
                          {{"error", std::string(status.message())}});
-    if (!stop_.WaitFor(backoff)) return;
-    backoff = std::min(2 * backoff, kLongestBackoff);
-  }
-  on_recorded_(count, std::move(disabled));
-}
-
-void Recorder::StoreInParts(std::vector<FinishedAttempt> batch, const absl::Status& status) {
-  if (batch.size() == 1) {
+    retry_at_ = clock_.Monotonic() + backoff_;
+    backoff_ = std::min(2 * backoff_, kLongestBackoff);
+  } else if (batch.size() > 1) {
+    batch_size_ = batch.size() / 2;
+  } else {
     const Attempt& attempt = batch[0].record.attempt;
     observe::Log(observe::Severity::kError, "an outcome cannot be stored and is given up",
                  {{"delivery_id", attempt.delivery_id.ToText()},
                   {"attempt", std::to_string(attempt.number)},
                   {"error", std::string(status.message())}});
-    on_recorded_(1, {});
-    return;
+    batch.clear();
   }
-  const auto middle = batch.begin() + static_cast<long>(batch.size() / 2);
-  std::vector<FinishedAttempt> second(std::make_move_iterator(middle),
-                                      std::make_move_iterator(batch.end()));
-  batch.erase(middle, batch.end());
-  Store(std::move(batch));
-  Store(std::move(second));
+  waiting_.insert(waiting_.begin(), std::make_move_iterator(batch.begin()),
+                  std::make_move_iterator(batch.end()));
+  const int count = static_cast<int>(size - batch.size());
+  if (count > 0) on_recorded_(count, std::move(disabled));
+}
+
+absl::Status Recorder::Store(std::vector<FinishedAttempt>& batch,
+                             std::vector<DisabledEndpoint>& disabled) {
+  absl::StatusOr<std::vector<DisabledEndpoint>> stored =
+      store_->Record(RecordsOf(batch), TalliesOf(batch));
+  // A lost lease, and also what a commit with an unknown outcome looks like when it is tried again.
+  if (absl::IsAborted(stored.status())) return StoreApart(batch, disabled);
+  if (!stored.ok()) return stored.status();
+  disabled.insert(disabled.end(), stored->begin(), stored->end());
+  batch.clear();
+  return absl::OkStatus();
 }
 
 absl::Status Recorder::StoreApart(std::vector<FinishedAttempt>& batch,
@@ -172,8 +153,10 @@ absl::Status Recorder::StoreApart(std::vector<FinishedAttempt>& batch,
   if (batch.empty()) return absl::OkStatus();
   absl::StatusOr<std::vector<DisabledEndpoint>> stored =
       store_->Record(RecordsOf(batch), TalliesOf(batch));
-  if (stored.ok()) disabled.insert(disabled.end(), stored->begin(), stored->end());
-  return stored.status();
+  if (!stored.ok()) return stored.status();
+  disabled.insert(disabled.end(), stored->begin(), stored->end());
+  batch.clear();
+  return absl::OkStatus();
 }
 
 }  // namespace postrider::dispatch

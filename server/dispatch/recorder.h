@@ -1,9 +1,10 @@
-// The thread that writes outcomes down ("record"): whatever ended meanwhile goes in one
-// transaction. It goes on until the answer is known, also over an outage of the database; the
-// dispatcher starts nothing more when too much is unrecorded.
+// Writes outcomes down ("record" loop): whatever ended meanwhile goes in one transaction. It goes
+// on until the answer is known, also over an outage of the database; the dispatcher starts nothing
+// more when too much is unrecorded.
 
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -11,8 +12,6 @@
 #include "server/dispatch/totals.h"
 #include "server/dispatch/work.h"
 #include "server/runtime/clock.h"
-#include "server/runtime/mailbox.h"
-#include "server/runtime/thread.h"
 #include "storage/dispatch_store.h"
 
 namespace postrider::dispatch {
@@ -20,48 +19,49 @@ namespace postrider::dispatch {
 // What a batch does to the counters of its endpoints, sorted by endpoint.
 std::vector<EndpointTally> TalliesOf(const std::vector<FinishedAttempt>& batch);
 
+// A core of a Loop. When it stops while the database is away, what was not stored is lost: the
+// leases then run out and the attempts are ABANDONED.
 class Recorder {
  public:
-  // Called on the record thread after a batch is stored: how many outcomes, and which endpoints
-  // it disabled.
+  // Bounded by what the dispatcher lets be unrecorded.
+  using Input = FinishedAttempt;
+  // Called when outcomes are done with: how many, and which endpoints they disabled.
   using OnRecorded = std::function<void(int count, std::vector<DisabledEndpoint> disabled)>;
 
-  Recorder(std::unique_ptr<DispatchStore> store, int32_t node_no, OnRecorded on_recorded)
-      : store_(std::move(store)), node_no_(node_no), on_recorded_(std::move(on_recorded)) {}
-  ~Recorder() { Stop(); }
+  Recorder(std::unique_ptr<DispatchStore> store, int32_t node_no, OnRecorded on_recorded,
+           const DatabaseClock& clock);
 
-  void Start();
-  // Ends after what was put before is stored, or, when the database is away, with it unstored: the
-  // leases then run out and the attempts are ABANDONED.
-  void Stop();
-
-  // Thread-safe; never blocks. Bounded by what the dispatcher lets be unrecorded.
-  void Put(std::vector<FinishedAttempt> attempts) { inbox_.PutAll(std::move(attempts)); }
+  // Stores what waits, batch by batch; what could not be stored waits for its next try.
+  Instant Step(std::vector<FinishedAttempt> attempts);
+  // Statistics that were counted since they were written last.
+  void WriteTotals();
 
  private:
   static constexpr size_t kMaxBatch = 500;
   static constexpr size_t kMaxTotals = 20000;
   static constexpr absl::Duration kTotalsInterval = absl::Seconds(5);
+  static constexpr absl::Duration kFirstBackoff = absl::Milliseconds(50);
+  static constexpr absl::Duration kLongestBackoff = absl::Seconds(2);
 
-  void Run();
-  void Store(std::vector<FinishedAttempt> batch);
-  // One outcome that the database will never take must not hold up the others: halves a batch until
-  // that one is alone, and gives it up. Its lease runs out, and its attempt is ABANDONED.
-  void StoreInParts(std::vector<FinishedAttempt> batch, const absl::Status& status);
-  // Sorts out a batch in which a lease was lost. False: the database is away.
+  void StoreNext();
+  // What is left in `batch` afterwards is not stored.
+  absl::Status Store(std::vector<FinishedAttempt>& batch, std::vector<DisabledEndpoint>& disabled);
+  // Sorts out a batch in which a lease was lost.
   absl::Status StoreApart(std::vector<FinishedAttempt>& batch,
                           std::vector<DisabledEndpoint>& disabled);
-
-  void WriteTotals();
 
   const std::unique_ptr<DispatchStore> store_;
   const int32_t node_no_;
   const OnRecorded on_recorded_;
-  Mailbox<FinishedAttempt> inbox_;
-  Totals totals_;       // the record thread's
-  Instant totals_due_;  // the record thread's
-  StopSignal stop_;
-  NamedThread thread_;
+  const DatabaseClock& clock_;
+  std::deque<FinishedAttempt> waiting_;
+  // One outcome that the database will never take must not hold up the others: a batch that is
+  // refused is halved until that one is alone and is given up.
+  size_t batch_size_ = kMaxBatch;
+  absl::Duration backoff_ = kFirstBackoff;
+  Instant retry_at_ = -absl::InfiniteDuration();
+  Totals totals_;
+  Instant totals_due_;
 };
 
 }  // namespace postrider::dispatch

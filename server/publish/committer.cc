@@ -31,95 +31,75 @@ struct Key {
 }  // namespace
 
 Committer::Committer(std::unique_ptr<EventAcceptor> acceptor, const CommitLimits& limits,
-                     LeaseSource lease, OnAccepted on_accepted)
+                     LeaseSource lease, OnAccepted on_accepted, const DatabaseClock& clock)
     : acceptor_(std::move(acceptor)),
       limits_(limits),
       lease_(std::move(lease)),
-      on_accepted_(std::move(on_accepted)) {}
+      on_accepted_(std::move(on_accepted)),
+      clock_(clock) {}
 
-void Committer::Start() {
-  thread_ = NamedThread("commit", [this] { Run(); });
-}
-
-void Committer::Stop() {
-  {
-    absl::MutexLock lock(&mutex_);
-    stopping_ = true;
-  }
-  thread_.Join();
-}
-
-absl::Status Committer::Submit(Submission submission) {
+absl::Status Committer::Admit(const Submission& submission) {
   const int64_t bytes = BytesOf(submission);
   absl::MutexLock lock(&mutex_);
-  if (stopping_) return absl::UnavailableError("the server is stopping: try another one");
-  if (!waiting_.empty() &&
+  if (waiting_events_ > 0 &&
       (waiting_events_ + submission.events.size() > limits_.max_waiting_events ||
        waiting_bytes_ + bytes > limits_.max_waiting_bytes)) {
     return absl::ResourceExhaustedError("more is being published than can be stored: slow down");
   }
   waiting_events_ += submission.events.size();
   waiting_bytes_ += bytes;
-  waiting_.push_back(std::move(submission));
   return absl::OkStatus();
 }
 
-void Committer::Run() {
-  for (;;) {
-    {
-      absl::MutexLock lock(&mutex_);
-      const auto ready = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-        return stopping_ || !waiting_.empty();
-      };
-      mutex_.Await(absl::Condition(&ready));
-      if (waiting_.empty()) return;
-    }
-    Commit(TakeBatch());
-  }
+Instant Committer::Step(std::vector<Submission> submissions) {
+  for (Submission& submission : submissions) waiting_.push_back(std::move(submission));
+  Commit(TakeBatch());
+  return waiting_.empty() ? absl::InfiniteDuration() : clock_.Monotonic();
 }
 
 std::vector<Submission> Committer::TakeBatch() {
   std::vector<Submission> batch;
   std::vector<Submission> late;
+  std::vector<Submission> behind;
   absl::flat_hash_set<Key> keys;
   size_t events = 0;
   int64_t bytes = 0;
-  const Instant now = MonotonicNow();
+  size_t left_events = 0;
+  int64_t left_bytes = 0;
+  const Instant now = clock_.Monotonic();
+  while (!waiting_.empty() && events < limits_.max_batch_events &&
+         bytes < limits_.max_batch_bytes) {
+    Submission submission = std::move(waiting_.front());
+    waiting_.pop_front();
+    const int64_t size = BytesOf(submission);
+    const bool repeats =
+        std::any_of(submission.events.begin(), submission.events.end(), [&](const NewEvent& e) {
+          return !e.idempotency_key.empty() && keys.contains({e.tenant, e.idempotency_key});
+        });
+    const bool is_late = submission.deadline <= now;
+    if (repeats && !is_late) {
+      behind.push_back(std::move(submission));
+      continue;
+    }
+    left_events += submission.events.size();
+    left_bytes += size;
+    if (is_late) {
+      late.push_back(std::move(submission));
+      continue;
+    }
+    for (const NewEvent& event : submission.events) {
+      if (!event.idempotency_key.empty()) keys.insert({event.tenant, event.idempotency_key});
+    }
+    events += submission.events.size();
+    bytes += size;
+    batch.push_back(std::move(submission));
+  }
+  waiting_.insert(waiting_.begin(), std::make_move_iterator(behind.begin()),
+                  std::make_move_iterator(behind.end()));
   {
     absl::MutexLock lock(&mutex_);
-    std::deque<Submission> behind;
-    while (!waiting_.empty() && events < limits_.max_batch_events &&
-           bytes < limits_.max_batch_bytes) {
-      Submission submission = std::move(waiting_.front());
-      waiting_.pop_front();
-      const int64_t size = BytesOf(submission);
-      if (submission.deadline <= now) {
-        waiting_events_ -= submission.events.size();
-        waiting_bytes_ -= size;
-        late.push_back(std::move(submission));
-        continue;
-      }
-      const bool repeats =
-          std::any_of(submission.events.begin(), submission.events.end(), [&](const NewEvent& e) {
-            return !e.idempotency_key.empty() && keys.contains({e.tenant, e.idempotency_key});
-          });
-      if (repeats) {
-        behind.push_back(std::move(submission));
-        continue;
-      }
-      for (const NewEvent& event : submission.events) {
-        if (!event.idempotency_key.empty()) keys.insert({event.tenant, event.idempotency_key});
-      }
-      waiting_events_ -= submission.events.size();
-      waiting_bytes_ -= size;
-      events += submission.events.size();
-      bytes += size;
-      batch.push_back(std::move(submission));
-    }
-    while (!behind.empty()) {
-      waiting_.push_front(std::move(behind.back()));
-      behind.pop_back();
-    }
+    waiting_events_ -= left_events;
+    waiting_bytes_ -= left_bytes;
   }
   for (Submission& submission : late) {
     submission.done(absl::DeadlineExceededError(
@@ -138,7 +118,7 @@ void Committer::Commit(std::vector<Submission> batch) {
         numbers.push_back(static_cast<int32_t>(i));
       }
     }
-    const Instant begun = MonotonicNow();
+    const Instant begun = clock_.Monotonic();
     absl::StatusOr<std::vector<AcceptResult>> results =
         acceptor_->Accept(events, numbers, lease_());
     // Somebody else took a key of a batch at this moment: it is stored now, and found next time.

@@ -1,4 +1,4 @@
-// Group commit ("commit" thread): whatever Publish calls wait when the last transaction is done go
+// Group commit ("commit" loop): whatever Publish calls wait when the last transaction is done go
 // together in the next one. No call waits for others to come (no linger).
 
 #pragma once
@@ -15,7 +15,6 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "server/runtime/clock.h"
-#include "server/runtime/thread.h"
 #include "storage/event_store.h"
 
 namespace postrider::publish {
@@ -25,7 +24,7 @@ struct Submission {
   std::vector<NewEvent> events;
   // Not begun by then: answered DEADLINE_EXCEEDED with nothing stored.
   Instant deadline = absl::InfiniteDuration();
-  // Called exactly once, on the commit thread; must not block. One result an event, or
+  // Called exactly once, by the commit loop; must not block. One result an event, or
   //   DEADLINE_EXCEEDED nothing was stored, or it is unknown (the message says which)
   //   UNAVAILABLE       no database, or the outcome is unknown: the same key again is safe
   //   and what else the store says; nothing was stored then.
@@ -39,29 +38,27 @@ struct CommitLimits {
   int64_t max_batch_bytes = int64_t{8} << 20;
 };
 
+// A core of a Loop.
 class Committer {
  public:
-  // Called on the commit thread after each transaction, before its calls are answered. `committed`
-  // was the instant before the transaction began, from which its leases count at the latest.
+  using Input = Submission;
+  // Called after each transaction, before its calls are answered. `begun` was the instant before
+  // the transaction began, from which its leases count at the latest.
   using OnAccepted = std::function<void(const std::vector<NewEvent>&,
-                                        const std::vector<AcceptResult>&, Instant committed)>;
+                                        const std::vector<AcceptResult>&, Instant begun)>;
   // What to lease, asked before each transaction.
   using LeaseSource = std::function<FanOutLease()>;
 
   Committer(std::unique_ptr<EventAcceptor> acceptor, const CommitLimits& limits, LeaseSource lease,
-            OnAccepted on_accepted);
-  ~Committer() { Stop(); }
+            OnAccepted on_accepted, const DatabaseClock& clock);
 
-  void Start();
-  // Answers what waits, stores nothing that comes later, and ends the thread.
-  void Stop();
+  // Thread-safe; asked before a submission is put. RESOURCE_EXHAUSTED: too much waits.
+  absl::Status Admit(const Submission& submission);
 
-  // Thread-safe; never blocks. RESOURCE_EXHAUSTED: too much waits; UNAVAILABLE: stopping. `done`
-  // is not called then.
-  absl::Status Submit(Submission submission);
+  // One transaction, with as much of what waits as goes into it.
+  Instant Step(std::vector<Submission> submissions);
 
  private:
-  void Run();
   // Takes what goes together, in order. An event whose key is in the batch already stays behind,
   // with its whole call.
   std::vector<Submission> TakeBatch();
@@ -71,13 +68,12 @@ class Committer {
   const CommitLimits limits_;
   const LeaseSource lease_;
   const OnAccepted on_accepted_;
+  const DatabaseClock& clock_;
+  std::deque<Submission> waiting_;
 
   absl::Mutex mutex_;
-  std::deque<Submission> waiting_ ABSL_GUARDED_BY(mutex_);
-  size_t waiting_events_ ABSL_GUARDED_BY(mutex_) = 0;
+  size_t waiting_events_ ABSL_GUARDED_BY(mutex_) = 0;  // admitted and not in a transaction yet
   int64_t waiting_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
-  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  NamedThread thread_;
 };
 
 }  // namespace postrider::publish

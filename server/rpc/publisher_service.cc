@@ -172,7 +172,7 @@ void PublisherService::Submit(std::shared_ptr<Batch> batch) {
   submission.done = [this, batch](absl::StatusOr<std::vector<AcceptResult>> results) {
     Answer(*batch, std::move(results));
   };
-  const absl::Status status = parts_.committer.Submit(std::move(submission));
+  const absl::Status status = parts_.submit(std::move(submission));
   if (status.ok()) return;
   const bool overloaded = absl::IsResourceExhausted(status);
   batch->reactor->Finish(

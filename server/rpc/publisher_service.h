@@ -16,8 +16,8 @@ namespace postrider::rpc {
 inline constexpr int kMaxBatchRequests = 1000;
 
 struct PublisherParts {
-  publish::Committer& committer;
-  EventStore& events;  // for validate_only
+  std::function<absl::Status(publish::Submission)> submit;  // as engine::Engine::Submit
+  EventStore& events;                                       // for validate_only
   Workers& workers;
   const DatabaseClock& clock;
   std::function<EventId(absl::Time)> new_event_id;

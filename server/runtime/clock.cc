@@ -19,7 +19,7 @@ void DatabaseClock::Synchronize(absl::Time database_time, Instant sent, Instant 
 }
 
 absl::Time DatabaseClock::Now() const {
-  const Instant now = MonotonicNow();
+  const Instant now = monotonic_();
   absl::MutexLock lock(&mutex_);
   if (!base_) return absl::InfinitePast();
   last_ = std::max(last_, *base_ + now);

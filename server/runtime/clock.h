@@ -4,7 +4,9 @@
 
 #pragma once
 
+#include <functional>
 #include <optional>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
@@ -22,6 +24,12 @@ Instant MonotonicNow();
 // passed since. Never steps back. Thread-safe.
 class DatabaseClock {
  public:
+  // `monotonic`: the clock that is added. Thread-safe; a simulation has its own.
+  explicit DatabaseClock(std::function<Instant()> monotonic = MonotonicNow)
+      : monotonic_(std::move(monotonic)) {}
+
+  Instant Monotonic() const { return monotonic_(); }
+
   // An exchange: the database said `database_time` at some moment between the two instants.
   void Synchronize(absl::Time database_time, Instant sent, Instant received);
 
@@ -30,6 +38,7 @@ class DatabaseClock {
   absl::Time At(Instant instant) const;
 
  private:
+  const std::function<Instant()> monotonic_;
   mutable absl::Mutex mutex_;
   // database time = base_ + instant
   std::optional<absl::Time> base_ ABSL_GUARDED_BY(mutex_);

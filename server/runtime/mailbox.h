@@ -1,5 +1,5 @@
 // A queue from any threads to one loop, which takes everything at once. Putting never blocks; the
-// bound is the putters' business (each names its own) or TryPut's. Thread-safe.
+// bound is the putters' business (each names its own). Thread-safe.
 
 #pragma once
 
@@ -22,19 +22,23 @@ class Mailbox {
     closed_ = true;
   }
 
-  void Put(T item) {
+  // False: closed.
+  bool Put(T item) {
     absl::MutexLock lock(&mutex_);
-    if (!closed_) items_.push_back(std::move(item));
+    if (closed_) return false;
+    items_.push_back(std::move(item));
+    return true;
   }
 
-  void PutAll(std::vector<T> items) {
+  bool PutAll(std::vector<T> items) {
     absl::MutexLock lock(&mutex_);
-    if (closed_) return;
+    if (closed_) return false;
     if (items_.empty()) {
       items_ = std::move(items);
     } else {
       for (T& item : items) items_.push_back(std::move(item));
     }
+    return true;
   }
 
   // Waits until there is something, the mailbox is closed, or the wait is over, then takes all of
