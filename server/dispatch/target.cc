@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "server/security/endpoint_seal.h"
-#include "server/signing/secret.h"
 
 namespace postrider::dispatch {
 
@@ -42,11 +41,11 @@ absl::StatusOr<std::shared_ptr<const Target>> MakeTarget(const EndpointForDispat
         sealed,
         security::AssociatedData(security::SecretContext(endpoint.tenant, id, secret.version)));
     if (!text.ok()) return text.status();
-    absl::StatusOr<signing::HmacSecret> key = signing::ParseHmacSecret(*text);
+    absl::StatusOr<signing::SigningKey> key = signing::ParseSigningKey(*text);
     security::Cleanse(text->data(), text->size());
     if (!key.ok()) return key.status();
     target->secrets.push_back(
-        {signing::SigningKey(*key), secret.expire_time.value_or(absl::InfiniteFuture())});
+        {*std::move(key), secret.expire_time.value_or(absl::InfiniteFuture())});
   }
 
   target->failure.retry.delays =

@@ -12,7 +12,7 @@
 #include "server/rpc/page_token.h"
 #include "server/rpc/unimplemented.h"
 #include "server/security/digest.h"
-#include "server/signing/secret.h"
+#include "server/signing/secret_text.h"
 
 namespace postrider::rpc {
 namespace {
@@ -29,22 +29,40 @@ grpc::Status FromEndpointStore(const absl::Status& status, EndpointId id) {
   return FromStore(status);
 }
 
-// The caller's secret, or a new one. Its text, for the answer.
-std::string CheckSecret(bool given, const std::string& secret, FieldErrors& errors) {
-  if (!given) return signing::GenerateHmacSecret();
-  if (absl::StatusOr<signing::HmacSecret> parsed = signing::ParseHmacSecret(secret); !parsed.ok()) {
-    errors.Add("secret", absl::StrCat("is refused: ", std::string(parsed.status().message())));
-  }
-  return secret;
+// The scheme asked for, none if that is left open.
+std::optional<SignatureScheme> CheckScheme(v1::SignatureScheme scheme, const char* field,
+                                           FieldErrors& errors) {
+  if (scheme == v1::SIGNATURE_SCHEME_UNSPECIFIED) return std::nullopt;
+  if (scheme == v1::SIGNATURE_SCHEME_HMAC_SHA256) return SignatureScheme::kHmacSha256;
+  if (scheme == v1::SIGNATURE_SCHEME_ED25519) return SignatureScheme::kEd25519;
+  errors.Add(field, "is not a scheme that this server knows");
+  return std::nullopt;
 }
 
-void CheckScheme(v1::SignatureScheme scheme, const char* field, FieldErrors& errors) {
-  if (scheme == v1::SIGNATURE_SCHEME_UNSPECIFIED || scheme == v1::SIGNATURE_SCHEME_HMAC_SHA256) {
-    return;
+signing::SignatureScheme SigningScheme(SignatureScheme scheme) {
+  switch (scheme) {
+    case SignatureScheme::kHmacSha256:
+      return signing::SignatureScheme::kHmacSha256;
+    case SignatureScheme::kEd25519:
+      return signing::SignatureScheme::kEd25519;
   }
-  errors.Add(field, scheme == v1::SIGNATURE_SCHEME_ED25519
-                        ? "ED25519 is not available in this version of postriderd yet"
-                        : "is not a scheme that this server knows");
+  return signing::SignatureScheme::kHmacSha256;
+}
+
+// By what a secret begins with.
+SignatureScheme SchemeOf(const std::string& secret) {
+  return secret.starts_with(signing::kEd25519SecretPrefix) ? SignatureScheme::kEd25519
+                                                           : SignatureScheme::kHmacSha256;
+}
+
+// The caller's secret, or a new one.
+signing::SecretText CheckSecret(SignatureScheme scheme, const std::string* given,
+                                FieldErrors& errors) {
+  if (given == nullptr) return signing::GenerateSecret(SigningScheme(scheme));
+  absl::StatusOr<signing::SecretText> secret = signing::ReadSecret(SigningScheme(scheme), *given);
+  if (secret.ok()) return *std::move(secret);
+  errors.Add("secret", absl::StrCat("is refused: ", std::string(secret.status().message())));
+  return {};
 }
 
 std::vector<std::string> NamesOf(const HeaderPairs& headers) {
@@ -95,7 +113,9 @@ grpc::Status EndpointService::Create(const Caller& caller, const v1::CreateEndpo
     }
     SettingNames names = AllSettings();
     CheckSettings(request.endpoint(), names, parts_.rules, endpoint.config, headers, errors);
-    CheckScheme(request.endpoint().signature_scheme(), "endpoint.signature_scheme", errors);
+    endpoint.signature_scheme =
+        CheckScheme(request.endpoint().signature_scheme(), "endpoint.signature_scheme", errors)
+            .value_or(SignatureScheme::kHmacSha256);
     for (const auto& header : headers) {
       if (header.second == kRedacted) {
         errors.Add("endpoint.headers", "holds *** for a header that is not stored: give its value");
@@ -103,19 +123,21 @@ grpc::Status EndpointService::Create(const Caller& caller, const v1::CreateEndpo
       }
     }
   }
-  const std::string secret_text = CheckSecret(request.has_secret(), request.secret(), errors);
+  const signing::SecretText made = CheckSecret(
+      endpoint.signature_scheme, request.has_secret() ? &request.secret() : nullptr, errors);
   CheckRequestId(request.request_id(), errors);
   if (!errors.empty()) return errors.ToStatus();
 
   endpoint.id = parts_.new_endpoint_id(parts_.clock.Now());
   endpoint.config.header_names = NamesOf(headers);
-  endpoint.secret_hint = signing::SecretHint(secret_text);
+  endpoint.public_key = made.public_key;
+  endpoint.secret_hint = signing::SecretHint(made.text);
   auto sealed_headers = secrets_.SealHeaders(endpoint.tenant, endpoint.id, headers);
   if (!sealed_headers.ok()) return FromStore(sealed_headers.status());
   endpoint.config.headers = *std::move(sealed_headers);
   EndpointSecret secret;
   secret.version = 1;
-  auto sealed = secrets_.SealSecret(endpoint.tenant, endpoint.id, secret.version, secret_text);
+  auto sealed = secrets_.SealSecret(endpoint.tenant, endpoint.id, secret.version, made.text);
   if (!sealed.ok()) return FromStore(sealed.status());
   secret.sealed = *std::move(sealed);
 
@@ -180,9 +202,7 @@ grpc::Status EndpointService::Update(const Caller& caller, const v1::UpdateEndpo
   EndpointConfig wanted;
   HeaderPairs headers;
   CheckSettings(request.endpoint(), names, parts_.rules, wanted, headers, errors);
-  if (scheme != v1::SIGNATURE_SCHEME_UNSPECIFIED && scheme != v1::SIGNATURE_SCHEME_HMAC_SHA256) {
-    errors.Add("endpoint.signature_scheme", "changes only through RotateEndpointSecret");
-  }
+  const auto same_scheme = CheckScheme(scheme, "endpoint.signature_scheme", errors);
   if (!errors.empty()) return errors.ToStatus();
 
   grpc::Status refused;
@@ -197,6 +217,11 @@ grpc::Status EndpointService::Update(const Caller& caller, const v1::UpdateEndpo
         }
         EndpointConfig next = endpoint.config;
         FieldErrors late;
+        if (same_scheme.value_or(endpoint.signature_scheme) != endpoint.signature_scheme) {
+          late.Add("endpoint.signature_scheme", "changes only through RotateEndpointSecret");
+          refused = late.ToStatus();
+          return absl::CancelledError();
+        }
         HeaderPairs pairs;
         CheckSettings(request.endpoint(), names, parts_.rules, next, pairs, late);
         if (names.contains("headers")) {
@@ -226,8 +251,11 @@ grpc::Status EndpointService::Rotate(const Caller& caller,
                                      v1::RotateEndpointSecretResponse& response) {
   FieldErrors errors;
   const EndpointId id = CheckId<EndpointId>(request.endpoint_id(), "endpoint_id", errors);
-  const std::string text = CheckSecret(request.has_secret(), request.secret(), errors);
-  CheckScheme(request.signature_scheme(), "signature_scheme", errors);
+  const std::string* const given = request.has_secret() ? &request.secret() : nullptr;
+  const auto asked_scheme = CheckScheme(request.signature_scheme(), "signature_scheme", errors);
+  // With the scheme left open, a secret is judged by its own until the endpoint's is known.
+  signing::SecretText made =
+      CheckSecret(asked_scheme.value_or(SchemeOf(request.secret())), given, errors);
   CheckRequestId(request.request_id(), errors);
   SecretRotation rotation;
   rotation.overlap = kDefaultOverlap;
@@ -241,14 +269,19 @@ grpc::Status EndpointService::Rotate(const Caller& caller,
   }
   if (!errors.empty()) return errors.ToStatus();
 
-  const absl::StatusOr<Endpoint> endpoint = Visible(caller, id);
-  if (!endpoint.ok()) return FromEndpointStore(endpoint.status(), id);
+  // The version first: if nobody else rotates, the scheme that is read after it still holds.
   const absl::StatusOr<int32_t> version = parts_.endpoints.NextSecretVersion(id);
   if (!version.ok()) return FromStore(version.status());
-  auto sealed = secrets_.SealSecret(endpoint->tenant, id, *version, text);
+  const absl::StatusOr<Endpoint> endpoint = Visible(caller, id);
+  if (!endpoint.ok()) return FromEndpointStore(endpoint.status(), id);
+  rotation.scheme = asked_scheme.value_or(endpoint->signature_scheme);
+  if (!asked_scheme) made = CheckSecret(rotation.scheme, given, errors);
+  if (!errors.empty()) return errors.ToStatus();
+  auto sealed = secrets_.SealSecret(endpoint->tenant, id, *version, made.text);
   if (!sealed.ok()) return FromStore(sealed.status());
   rotation.sealed = *std::move(sealed);
-  rotation.hint = signing::SecretHint(text);
+  rotation.hint = signing::SecretHint(made.text);
+  rotation.public_key = made.public_key;
   v1::RotateEndpointSecretRequest content = request;
   content.clear_request_id();
   absl::StatusOr<EndpointStore::Rotated> rotated = parts_.endpoints.RotateSecret(

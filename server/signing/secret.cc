@@ -9,9 +9,6 @@
 namespace postrider::signing {
 namespace {
 
-constexpr size_t kHintCharacters = 4;
-constexpr size_t kMinSecretTextSize = kHmacSecretPrefix.size() + kMinHmacSecretBytes * 4 / 3;
-
 absl::Status WrongSize() {
   return absl::InvalidArgumentError(absl::StrCat("a signing secret holds ", kMinHmacSecretBytes,
                                                  " to ", kMaxHmacSecretBytes, " bytes"));
@@ -53,11 +50,6 @@ std::string GenerateHmacSecret(security::RandomSource random) {
   std::string text = FormatHmacSecret(bytes);
   security::Cleanse(bytes.data(), bytes.size());
   return text;
-}
-
-std::string SecretHint(std::string_view text) {
-  if (text.size() < kMinSecretTextSize) return "";
-  return std::string(text.substr(text.size() - kHintCharacters));
 }
 
 }  // namespace postrider::signing

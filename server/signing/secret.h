@@ -1,4 +1,4 @@
-// Endpoint secrets in the form of Standard Webhooks: `whsec_` and base64.
+// Secrets of the symmetric scheme of Standard Webhooks: `whsec_` and base64.
 
 #ifndef POSTRIDER_SERVER_SIGNING_SECRET_H_
 #define POSTRIDER_SERVER_SIGNING_SECRET_H_
@@ -43,10 +43,6 @@ std::string FormatHmacSecret(std::string_view bytes);
 
 // The text of a new secret of kNewHmacSecretBytes bytes, which ParseHmacSecret reads.
 std::string GenerateHmacSecret(security::RandomSource random = security::RandomBytes);
-
-// The last 4 characters of a secret's text, for `secret_hint`. Empty if the text is too short for a
-// valid secret, as 4 characters would then give too much of it away. Thread-safe.
-std::string SecretHint(std::string_view text);
 
 }  // namespace postrider::signing
 

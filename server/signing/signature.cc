@@ -3,7 +3,6 @@
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
 
-#include <array>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -13,8 +12,8 @@
 namespace postrider::signing {
 namespace {
 
-constexpr size_t kMacSize = 32;        // bytes of HMAC-SHA256
-constexpr size_t kSignatureSize = 47;  // characters of `v1,` and the MAC's base64
+constexpr size_t kMacSize = 32;           // bytes of HMAC-SHA256
+constexpr size_t kLongestSignature = 92;  // characters of `v1a,` and base64 of 64 bytes
 
 const unsigned char* Bytes(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());
@@ -36,13 +35,19 @@ bool SetHmacKey(EVP_MAC_CTX* context, std::string_view key) {
 }
 
 // Restarts with the key of the last init (a null key keeps it), so its schedule is not done again.
-bool ComputeHmac(EVP_MAC_CTX* context, std::string_view head, std::string_view body,
-                 std::array<unsigned char, kMacSize>& mac) {
+// Empty if OpenSSL fails.
+std::string ComputeHmac(EVP_MAC_CTX* context, std::string_view head, std::string_view body) {
+  std::string mac(kMacSize, '\0');
   size_t written = 0;
-  return EVP_MAC_init(context, nullptr, 0, nullptr) == 1 &&
-         EVP_MAC_update(context, Bytes(head), head.size()) == 1 &&
-         EVP_MAC_update(context, Bytes(body), body.size()) == 1 &&
-         EVP_MAC_final(context, mac.data(), &written, mac.size()) == 1 && written == kMacSize;
+  if (EVP_MAC_init(context, nullptr, 0, nullptr) != 1 ||
+      EVP_MAC_update(context, Bytes(head), head.size()) != 1 ||
+      EVP_MAC_update(context, Bytes(body), body.size()) != 1 ||
+      EVP_MAC_final(context, reinterpret_cast<unsigned char*>(mac.data()), &written, mac.size()) !=
+          1 ||
+      written != kMacSize) {
+    return "";
+  }
+  return mac;
 }
 
 }  // namespace
@@ -59,6 +64,17 @@ std::string_view SchemeVersion(SignatureScheme scheme) {
 
 void Signer::MacDeleter::operator()(evp_mac_ctx_st* context) const { EVP_MAC_CTX_free(context); }
 
+absl::StatusOr<SigningKey> ParseSigningKey(std::string_view text) {
+  if (text.starts_with(kEd25519SecretPrefix)) {
+    absl::StatusOr<Ed25519PrivateKey> key = Ed25519PrivateKey::Parse(text);
+    if (!key.ok()) return key.status();
+    return SigningKey(*std::move(key));
+  }
+  absl::StatusOr<HmacSecret> secret = ParseHmacSecret(text);
+  if (!secret.ok()) return secret.status();
+  return SigningKey(*std::move(secret));
+}
+
 absl::StatusOr<Signer> Signer::Create(absl::Span<const SigningKey> keys) {
   if (keys.empty() || keys.size() > kMaxSigningKeys) {
     return absl::InvalidArgumentError(absl::StrCat("an attempt is signed with 1 to ",
@@ -67,22 +83,15 @@ absl::StatusOr<Signer> Signer::Create(absl::Span<const SigningKey> keys) {
   std::vector<Key> made;
   made.reserve(keys.size());
   for (const SigningKey& key : keys) {
-    switch (key.scheme) {
-      case SignatureScheme::kHmacSha256: {
-        if (key.bytes.size() < kMinHmacSecretBytes || key.bytes.size() > kMaxHmacSecretBytes) {
-          return absl::InvalidArgumentError(absl::StrCat("an HMAC key holds ", kMinHmacSecretBytes,
-                                                         " to ", kMaxHmacSecretBytes, " bytes"));
-        }
-        MacContext mac(HmacAlgorithm() == nullptr ? nullptr : EVP_MAC_CTX_new(HmacAlgorithm()));
-        if (mac == nullptr || !SetHmacKey(mac.get(), key.bytes.view())) {
-          return absl::InternalError("OpenSSL has no usable HMAC-SHA256");
-        }
-        made.push_back(Key{key.scheme, std::move(mac)});
-        break;
-      }
-      case SignatureScheme::kEd25519:
-        return absl::UnimplementedError("Ed25519 signatures are not implemented yet");
+    if (const auto* ed25519 = std::get_if<Ed25519PrivateKey>(&key)) {
+      made.emplace_back(*ed25519);
+      continue;
     }
+    MacContext mac(HmacAlgorithm() == nullptr ? nullptr : EVP_MAC_CTX_new(HmacAlgorithm()));
+    if (mac == nullptr || !SetHmacKey(mac.get(), std::get<HmacSecret>(key).bytes())) {
+      return absl::InternalError("OpenSSL has no usable HMAC-SHA256");
+    }
+    made.emplace_back(std::move(mac));
   }
   return Signer(std::move(made));
 }
@@ -91,16 +100,24 @@ std::string Signer::Header(std::string_view webhook_id, int64_t unix_seconds,
                            std::string_view body) {
   std::string head(webhook_id);
   absl::StrAppend(&head, ".", unix_seconds, ".");
+  std::string whole;  // Ed25519 takes the message in one piece
   std::string header;
-  header.reserve(keys_.size() * (kSignatureSize + 1));
-  for (Key& key : keys_) {
-    std::array<unsigned char, kMacSize> mac;
-    if (!ComputeHmac(key.mac.get(), head, body, mac)) return "";
+  header.reserve(keys_.size() * (kLongestSignature + 1));
+  for (const Key& key : keys_) {
+    SignatureScheme scheme = SignatureScheme::kHmacSha256;
+    std::string signature;
+    if (const auto* mac = std::get_if<MacContext>(&key)) {
+      signature = ComputeHmac(mac->get(), head, body);
+    } else {
+      scheme = SignatureScheme::kEd25519;
+      if (whole.empty()) whole.append(head).append(body);
+      signature = std::get<Ed25519PrivateKey>(key).Sign(whole);
+    }
+    if (signature.empty()) return "";
     if (!header.empty()) header.push_back(' ');
-    header.append(SchemeVersion(key.scheme));
+    header.append(SchemeVersion(scheme));
     header.push_back(',');
-    header.append(security::EncodeBase64(
-        std::string_view(reinterpret_cast<const char*>(mac.data()), mac.size())));
+    header.append(security::EncodeBase64(signature));
   }
   return header;
 }

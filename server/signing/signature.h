@@ -9,11 +9,12 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "server/security/secret_bytes.h"
+#include "server/signing/ed25519_key.h"
 #include "server/signing/secret.h"
 
 // OpenSSL's EVP_MAC_CTX, named here so that this header does not pull OpenSSL's in.
@@ -32,15 +33,12 @@ enum class SignatureScheme {
 // `v1` or `v1a`: what stands before the comma of a signature.
 std::string_view SchemeVersion(SignatureScheme scheme);
 
-// A decoded key and how it signs.
-struct SigningKey {
-  explicit SigningKey(const HmacSecret& secret) : bytes(secret.bytes()) {}
-  SigningKey(SignatureScheme key_scheme, security::SecretBytes key)
-      : scheme(key_scheme), bytes(std::move(key)) {}
+// A decoded key; its type says how it signs.
+using SigningKey = std::variant<HmacSecret, Ed25519PrivateKey>;
 
-  SignatureScheme scheme = SignatureScheme::kHmacSha256;
-  security::SecretBytes bytes;
-};
+// Reads a secret's text, `whsec_` or `whsk_`. INVALID_ARGUMENT with a sentence that repeats nothing
+// of `text`. Thread-safe.
+absl::StatusOr<SigningKey> ParseSigningKey(std::string_view text);
 
 // Signs the attempts of one endpoint. The work that depends on the key alone is done once, when the
 // signer is made; make a new one when the endpoint's secrets change or one of them expires.
@@ -48,9 +46,8 @@ struct SigningKey {
 // Thread-compatible: Header changes the signer's scratch state. Movable.
 class Signer {
  public:
-  // One signature per key, in the order given (newest first by convention). INVALID_ARGUMENT for no
-  // key, more than kMaxSigningKeys, or an HMAC key outside 24 to 64 bytes; UNIMPLEMENTED for
-  // kEd25519; INTERNAL if OpenSSL fails.
+  // One signature per key, in the order given (newest first by convention), each by the key's own
+  // scheme. INVALID_ARGUMENT for no key or more than kMaxSigningKeys; INTERNAL if OpenSSL fails.
   static absl::StatusOr<Signer> Create(absl::Span<const SigningKey> keys);
 
   // The value of `webhook-signature`: the signatures over `webhook_id.unix_seconds.body`, separated
@@ -63,10 +60,7 @@ class Signer {
     void operator()(evp_mac_ctx_st* context) const;
   };
   using MacContext = std::unique_ptr<evp_mac_ctx_st, MacDeleter>;
-  struct Key {
-    SignatureScheme scheme;
-    MacContext mac;  // keyed for kHmacSha256
-  };
+  using Key = std::variant<MacContext, Ed25519PrivateKey>;  // the context holds its key
 
   explicit Signer(std::vector<Key> keys) : keys_(std::move(keys)) {}
 

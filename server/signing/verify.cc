@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
+#include "server/security/base64.h"
 #include "server/security/secret_bytes.h"
 #include "server/signing/signature.h"
 
@@ -28,26 +29,99 @@ std::string_view NextSignature(std::string_view* rest) {
   return signature;
 }
 
-bool HasV1(std::string_view header) {
+bool HasVersion(std::string_view header, std::string_view version) {
   while (!header.empty()) {
-    if (NextSignature(&header).starts_with("v1,")) return true;
+    const std::string_view signature = NextSignature(&header);
+    if (signature.starts_with(version) && signature.substr(version.size()).starts_with(",")) {
+      return true;
+    }
   }
   return false;
 }
 
+bool AnyIsHmac(const HmacSecret& secret, std::string_view header, std::string_view webhook_id,
+               int64_t unix_seconds, std::string_view body) {
+  const std::string expected = SignV1(secret, webhook_id, unix_seconds, body);
+  bool matched = false;
+  while (!expected.empty() && !header.empty()) {
+    // No early way out: which signature matched stays out of the timing as well.
+    matched |= security::ConstantTimeEquals(NextSignature(&header), expected);
+  }
+  return matched;
+}
+
+bool AnyIsEd25519(const Ed25519PublicKey& key, std::string_view header, std::string_view webhook_id,
+                  int64_t unix_seconds, std::string_view body) {
+  constexpr std::string_view kVersion = "v1a,";
+  std::string message(webhook_id);
+  absl::StrAppend(&message, ".", unix_seconds, ".");
+  message.append(body);
+  while (!header.empty()) {
+    const std::string_view signature = NextSignature(&header);
+    if (!signature.starts_with(kVersion)) continue;
+    const auto bytes = security::DecodeBase64(signature.substr(kVersion.size()));
+    if (bytes.has_value() && key.Verifies(bytes->view(), message)) return true;
+  }
+  return false;
+}
+
+// OK if a signature is of a version that a key can check.
+absl::Status CheckVersions(std::string_view header, absl::Span<const VerifyingKey> keys) {
+  std::string wanted;
+  for (SignatureScheme scheme : {SignatureScheme::kHmacSha256, SignatureScheme::kEd25519}) {
+    const bool checkable =
+        keys.empty() || std::any_of(keys.begin(), keys.end(), [scheme](const VerifyingKey& key) {
+          return key.scheme() == scheme;
+        });
+    if (!checkable) continue;
+    const std::string version(SchemeVersion(scheme));
+    if (HasVersion(header, version)) return absl::OkStatus();
+    absl::StrAppend(&wanted, wanted.empty() ? "" : " or ", version);
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("webhook-signature holds no ", wanted, " signature"));
+}
+
 }  // namespace
 
-bool VerifyV1(std::string_view header, absl::Span<const HmacSecret> secrets,
-              std::string_view webhook_id, int64_t unix_seconds, std::string_view body) {
+absl::StatusOr<VerifyingKey> VerifyingKey::Parse(std::string_view text) {
+  if (text.starts_with(kEd25519PublicPrefix)) {
+    absl::StatusOr<Ed25519PublicKey> key = Ed25519PublicKey::Parse(text);
+    if (!key.ok()) return key.status();
+    return VerifyingKey(*std::move(key));
+  }
+  if (text.starts_with(kEd25519SecretPrefix)) {
+    absl::StatusOr<Ed25519PrivateKey> key = Ed25519PrivateKey::Parse(text);
+    if (!key.ok()) return key.status();
+    return VerifyingKey(key->public_key());
+  }
+  if (!text.starts_with(kHmacSecretPrefix)) {
+    return absl::InvalidArgumentError("a key to verify with begins with whsec_ or whpk_");
+  }
+  absl::StatusOr<HmacSecret> secret = ParseHmacSecret(text);
+  if (!secret.ok()) return secret.status();
+  return VerifyingKey(*std::move(secret));
+}
+
+SignatureScheme VerifyingKey::scheme() const {
+  return std::holds_alternative<HmacSecret>(key_) ? SignatureScheme::kHmacSha256
+                                                  : SignatureScheme::kEd25519;
+}
+
+bool VerifyingKey::VerifiesAny(std::string_view header, std::string_view webhook_id,
+                               int64_t unix_seconds, std::string_view body) const {
+  if (const auto* secret = std::get_if<HmacSecret>(&key_)) {
+    return AnyIsHmac(*secret, header, webhook_id, unix_seconds, body);
+  }
+  return AnyIsEd25519(std::get<Ed25519PublicKey>(key_), header, webhook_id, unix_seconds, body);
+}
+
+bool VerifySignatures(std::string_view header, absl::Span<const VerifyingKey> keys,
+                      std::string_view webhook_id, int64_t unix_seconds, std::string_view body) {
   if (header.size() > kMaxSignatureHeaderBytes) return false;
   bool matched = false;
-  for (const HmacSecret& secret : secrets) {
-    const std::string expected = SignV1(secret, webhook_id, unix_seconds, body);
-    if (expected.empty()) continue;
-    for (std::string_view rest = header; !rest.empty();) {
-      // No early way out: which secret or signature matched stays out of the timing as well.
-      matched |= security::ConstantTimeEquals(NextSignature(&rest), expected);
-    }
+  for (const VerifyingKey& key : keys) {
+    matched |= key.VerifiesAny(header, webhook_id, unix_seconds, body);
   }
   return matched;
 }
@@ -68,7 +142,7 @@ absl::Status CheckTimestamp(int64_t unix_seconds, absl::Time now, absl::Duration
 }
 
 absl::Status VerifyRequest(const SignatureHeaders& headers, std::string_view body,
-                           absl::Span<const HmacSecret> secrets, absl::Time now,
+                           absl::Span<const VerifyingKey> keys, absl::Time now,
                            absl::Duration tolerance) {
   if (headers.webhook_id.empty()) {
     return absl::InvalidArgumentError("the header webhook-id is missing");
@@ -87,13 +161,13 @@ absl::Status VerifyRequest(const SignatureHeaders& headers, std::string_view bod
     return absl::InvalidArgumentError(
         absl::StrCat("webhook-signature is longer than ", kMaxSignatureHeaderBytes, " bytes"));
   }
-  if (!HasV1(headers.webhook_signature)) {
-    return absl::InvalidArgumentError("webhook-signature holds no v1 signature");
+  if (absl::Status status = CheckVersions(headers.webhook_signature, keys); !status.ok()) {
+    return status;
   }
   if (absl::Status status = CheckTimestamp(unix_seconds, now, tolerance); !status.ok()) {
     return status;
   }
-  if (!VerifyV1(headers.webhook_signature, secrets, headers.webhook_id, unix_seconds, body)) {
+  if (!VerifySignatures(headers.webhook_signature, keys, headers.webhook_id, unix_seconds, body)) {
     return absl::UnauthenticatedError(
         "no signature matches: the secret is another one, or the id, timestamp or body were "
         "changed on the way");

@@ -35,13 +35,16 @@ class TargetTest : public ::testing::Test {
     AddSecret(1, 'a', std::nullopt);
   }
   void AddSecret(int32_t version, char fill, std::optional<absl::Time> expire_time) {
+    AddSecretText(version, signing::FormatHmacSecret(std::string(32, fill)), expire_time);
+  }
+  void AddSecretText(int32_t version, const std::string& text,
+                     std::optional<absl::Time> expire_time) {
     const std::string id = stored_.endpoint.id.ToText();
     EndpointSecret secret;
     secret.version = version;
     secret.sealed = Stored(ring_
-                               .Seal(signing::FormatHmacSecret(std::string(32, fill)),
-                                     security::AssociatedData(security::SecretContext(
-                                         stored_.endpoint.tenant, id, version)))
+                               .Seal(text, security::AssociatedData(security::SecretContext(
+                                               stored_.endpoint.tenant, id, version)))
                                .value());
     secret.expire_time = expire_time;
     stored_.secrets.push_back(secret);
@@ -104,10 +107,19 @@ TEST_F(TargetTest, SecretsAreOpenedNewestFirstWithTheirEnds) {
   AddSecret(1, 'a', expires);
   const auto target = *Make();
   ASSERT_THAT(target->secrets, SizeIs(2));
-  EXPECT_EQ(target->secrets[0].key.bytes.view(), std::string(32, 'b'));
+  EXPECT_EQ(std::get<signing::HmacSecret>(target->secrets[0].key).bytes(), std::string(32, 'b'));
   EXPECT_EQ(target->secrets[0].expire_time, absl::InfiniteFuture());
-  EXPECT_EQ(target->secrets[1].key.bytes.view(), std::string(32, 'a'));
+  EXPECT_EQ(std::get<signing::HmacSecret>(target->secrets[1].key).bytes(), std::string(32, 'a'));
   EXPECT_EQ(target->secrets[1].expire_time, expires);
+}
+
+TEST_F(TargetTest, SecretsOfBothSchemesAreOpened) {
+  const auto key = signing::Ed25519PrivateKey::Generate();
+  AddSecretText(2, key.ToText(), std::nullopt);
+  const auto target = *Make();
+  ASSERT_THAT(target->secrets, SizeIs(2));
+  EXPECT_TRUE(std::holds_alternative<signing::HmacSecret>(target->secrets[0].key));
+  EXPECT_EQ(std::get<signing::Ed25519PrivateKey>(target->secrets[1].key).ToText(), key.ToText());
 }
 
 TEST_F(TargetTest, HeadersAreOpened) {

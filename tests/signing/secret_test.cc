@@ -92,16 +92,5 @@ TEST(HmacSecretTest, GeneratesSecretsOf32Bytes) {
   EXPECT_NE(first, GenerateHmacSecret());
 }
 
-TEST(SecretHintTest, IsTheLastFourCharacters) {
-  EXPECT_EQ(SecretHint("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), "LaSw");
-  EXPECT_EQ(SecretHint(TextOf(32)), TextOf(32).substr(46));
-}
-
-TEST(SecretHintTest, GivesNothingOfATextThatIsTooShortForASecret) {
-  EXPECT_EQ(SecretHint(""), "");
-  EXPECT_EQ(SecretHint("abcd"), "");
-  EXPECT_EQ(SecretHint("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS"), "");
-}
-
 }  // namespace
 }  // namespace postrider::signing

@@ -5,10 +5,14 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 namespace postrider::signing {
 namespace {
+
+using testing::HasSubstr;
+using testing::Not;
 
 // Published by the Standard Webhooks project.
 constexpr std::string_view kSecret1 = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -80,16 +84,44 @@ TEST(SignerTest, RefusesNoKeyFourKeysAndKeysOfBadSize) {
   EXPECT_EQ(Signer::Create({}).status().code(), absl::StatusCode::kInvalidArgument);
   const std::vector<SigningKey> four(4, SigningKey(Secret(kSecret1)));
   EXPECT_EQ(Signer::Create(four).status().code(), absl::StatusCode::kInvalidArgument);
-  for (size_t size : {0, 23}) {
-    const SigningKey key(SignatureScheme::kHmacSha256,
-                         security::SecretBytes(std::string(size, 'k')));
-    EXPECT_EQ(Signer::Create({key}).status().code(), absl::StatusCode::kInvalidArgument) << size;
+}
+
+TEST(SignerTest, Ed25519AgreesWithTheVectorOfStandardWebhooks) {
+  // Of the reference library for Go, whose secrets are seeds.
+  const auto key = ParseSigningKey("whsk_VEVTVFNJR05JTkdLRVlET05PVFVTRVRISVNGT1JBTlk=");
+  ASSERT_TRUE(key.ok()) << key.status();
+  auto signer = Signer::Create({*key});
+  ASSERT_TRUE(signer.ok()) << signer.status();
+  EXPECT_EQ(
+      signer->Header(kId1, kTime1, kBody1),
+      "v1a,tQ9V2XOqn7jL/DQenEFpqIugdBVtiMmER5mhSkXBNwM0mkATuDe6KYYUuxqtaiHeYGb7KaaBRdM5WqyeFiL"
+      "8Ag==");
+}
+
+TEST(SignerTest, KeysOfBothSchemesSignSideBySide) {
+  const Ed25519PrivateKey asymmetric = Ed25519PrivateKey::Generate();
+  auto signer = Signer::Create({asymmetric, SigningKey(Secret(kSecret1))});
+  ASSERT_TRUE(signer.ok()) << signer.status();
+  auto alone = Signer::Create({asymmetric});
+  ASSERT_TRUE(alone.ok()) << alone.status();
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(signer->Header(kId1, kTime1, kBody1),
+              absl::StrCat(alone->Header(kId1, kTime1, kBody1), " ", std::string(kSignature1)));
   }
 }
 
-TEST(SignerTest, Ed25519IsNotImplementedYet) {
-  const SigningKey key(SignatureScheme::kEd25519, security::SecretBytes(std::string(64, 'k')));
-  EXPECT_EQ(Signer::Create({key}).status().code(), absl::StatusCode::kUnimplemented);
+TEST(ParseSigningKeyTest, RefusesWhatSignsNothingWithoutRepeatingIt) {
+  const std::string public_key = Ed25519PrivateKey::Generate().public_key().ToText();
+  for (const std::string& text :
+       {public_key, std::string("whsec_dG9vLXNob3J0"), std::string("whsk_dG9vLXNob3J0"),
+        std::string("in plain words")}) {
+    const absl::Status status = ParseSigningKey(text).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << text;
+    EXPECT_THAT(std::string(status.message()), Not(HasSubstr(text.substr(6, 8))));
+  }
+}
+
+TEST(SchemeVersionTest, IsWhatStandsBeforeTheComma) {
   EXPECT_EQ(SchemeVersion(SignatureScheme::kHmacSha256), "v1");
   EXPECT_EQ(SchemeVersion(SignatureScheme::kEd25519), "v1a");
 }

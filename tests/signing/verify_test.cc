@@ -19,25 +19,25 @@ HmacSecret SecretOf(char fill) {
   return ParseHmacSecret(FormatHmacSecret(std::string(32, fill))).value();
 }
 
-TEST(VerifyV1Test, AcceptsAnySignatureOfAnySecret) {
+TEST(VerifySignaturesTest, AcceptsAnySignatureOfAnySecret) {
   const HmacSecret a = SecretOf('a');
   const HmacSecret b = SecretOf('b');
   const std::string by_a = SignV1(a, kId, kTime, kBody);
   const std::string by_b = SignV1(b, kId, kTime, kBody);
-  EXPECT_TRUE(VerifyV1(by_a, {a}, kId, kTime, kBody));
-  EXPECT_TRUE(VerifyV1(by_b, {a, b}, kId, kTime, kBody));
-  EXPECT_TRUE(VerifyV1(absl::StrCat(by_a, " ", by_b), {b}, kId, kTime, kBody));
-  EXPECT_TRUE(VerifyV1(absl::StrCat("v1a,AAAA v2,x  ", by_a), {a}, kId, kTime, kBody));
+  EXPECT_TRUE(VerifySignatures(by_a, {a}, kId, kTime, kBody));
+  EXPECT_TRUE(VerifySignatures(by_b, {a, b}, kId, kTime, kBody));
+  EXPECT_TRUE(VerifySignatures(absl::StrCat(by_a, " ", by_b), {b}, kId, kTime, kBody));
+  EXPECT_TRUE(VerifySignatures(absl::StrCat("v1a,AAAA v2,x  ", by_a), {a}, kId, kTime, kBody));
 }
 
-TEST(VerifyV1Test, RefusesEverythingElse) {
+TEST(VerifySignaturesTest, RefusesEverythingElse) {
   const HmacSecret a = SecretOf('a');
   const std::string good = SignV1(a, kId, kTime, kBody);
-  EXPECT_FALSE(VerifyV1(good, {}, kId, kTime, kBody));
-  EXPECT_FALSE(VerifyV1(good, {SecretOf('b')}, kId, kTime, kBody));
-  EXPECT_FALSE(VerifyV1(good, {a}, "evt_other", kTime, kBody));
-  EXPECT_FALSE(VerifyV1(good, {a}, kId, kTime + 1, kBody));
-  EXPECT_FALSE(VerifyV1(good, {a}, kId, kTime, std::string(kBody) + " "));
+  EXPECT_FALSE(VerifySignatures(good, {}, kId, kTime, kBody));
+  EXPECT_FALSE(VerifySignatures(good, {SecretOf('b')}, kId, kTime, kBody));
+  EXPECT_FALSE(VerifySignatures(good, {a}, "evt_other", kTime, kBody));
+  EXPECT_FALSE(VerifySignatures(good, {a}, kId, kTime + 1, kBody));
+  EXPECT_FALSE(VerifySignatures(good, {a}, kId, kTime, std::string(kBody) + " "));
   const std::string headers[] = {
       "",
       " ",
@@ -52,12 +52,50 @@ TEST(VerifyV1Test, RefusesEverythingElse) {
       absl::StrCat(good, std::string(kMaxSignatureHeaderBytes, ' ')),
   };
   for (const std::string& header : headers) {
-    EXPECT_FALSE(VerifyV1(header, {a}, kId, kTime, kBody)) << header;
+    EXPECT_FALSE(VerifySignatures(header, {a}, kId, kTime, kBody)) << header;
   }
   for (size_t i = 3; i < good.size(); ++i) {
     std::string changed = good;
     changed[i] = changed[i] == 'A' ? 'B' : 'A';
-    EXPECT_FALSE(VerifyV1(changed, {a}, kId, kTime, kBody)) << i;
+    EXPECT_FALSE(VerifySignatures(changed, {a}, kId, kTime, kBody)) << i;
+  }
+}
+
+TEST(VerifySignaturesTest, ChecksEachSchemeWithItsKey) {
+  const Ed25519PrivateKey private_key = Ed25519PrivateKey::Generate();
+  const Ed25519PublicKey public_key = private_key.public_key();
+  const std::string both = Signer::Create({private_key, SecretOf('a')})->Header(kId, kTime, kBody);
+  const std::string v1a = both.substr(0, both.find(' '));
+  EXPECT_TRUE(VerifySignatures(both, {public_key}, kId, kTime, kBody));
+  EXPECT_TRUE(VerifySignatures(both, {SecretOf('a')}, kId, kTime, kBody));
+  EXPECT_TRUE(VerifySignatures(v1a, {SecretOf('b'), public_key}, kId, kTime, kBody));
+  EXPECT_FALSE(VerifySignatures(v1a, {SecretOf('a')}, kId, kTime, kBody));
+  EXPECT_FALSE(
+      VerifySignatures(v1a, {Ed25519PrivateKey::Generate().public_key()}, kId, kTime, kBody));
+  EXPECT_FALSE(VerifySignatures(v1a, {public_key}, "evt_other", kTime, kBody));
+  EXPECT_FALSE(VerifySignatures(v1a, {public_key}, kId, kTime + 1, kBody));
+  EXPECT_FALSE(VerifySignatures(v1a, {public_key}, kId, kTime, std::string(kBody) + " "));
+  for (const std::string& header :
+       {absl::StrCat("v1,", v1a.substr(4)), v1a.substr(4), v1a.substr(0, v1a.size() - 1),
+        absl::StrCat(v1a, "="), std::string("v1a,"), std::string("v1a")}) {
+    EXPECT_FALSE(VerifySignatures(header, {public_key}, kId, kTime, kBody)) << header;
+  }
+}
+
+TEST(VerifyingKeyTest, ReadsSecretsAndPublicKeys) {
+  const Ed25519PrivateKey key = Ed25519PrivateKey::Generate();
+  const std::string header = Signer::Create({key})->Header(kId, kTime, kBody);
+  for (const std::string& text : {key.ToText(), key.public_key().ToText()}) {
+    const auto read = VerifyingKey::Parse(text);
+    ASSERT_TRUE(read.ok()) << read.status();
+    EXPECT_EQ(read->scheme(), SignatureScheme::kEd25519);
+    EXPECT_TRUE(read->VerifiesAny(header, kId, kTime, kBody));
+  }
+  EXPECT_EQ(VerifyingKey::Parse(FormatHmacSecret(std::string(32, 'a')))->scheme(),
+            SignatureScheme::kHmacSha256);
+  for (const char* text : {"", "whsec_x", "whpk_x", "whsk_x", "plain"}) {
+    EXPECT_EQ(VerifyingKey::Parse(text).status().code(), absl::StatusCode::kInvalidArgument)
+        << text;
   }
 }
 
@@ -86,11 +124,11 @@ class VerifyRequestTest : public testing::Test {
     return VerifyRequest({id_, timestamp_, signature_}, body_, secrets_, kNow);
   }
 
-  std::vector<HmacSecret> secrets_ = {SecretOf('a'), SecretOf('b')};
+  std::vector<VerifyingKey> secrets_ = {SecretOf('a'), SecretOf('b')};
   std::string id_{kId};
   std::string timestamp_ = absl::StrCat(kTime);
   std::string body_{kBody};
-  std::string signature_ = SignV1(secrets_[1], kId, kTime, kBody);
+  std::string signature_ = SignV1(SecretOf('b'), kId, kTime, kBody);
 };
 
 TEST_F(VerifyRequestTest, AcceptsWhatASignerMade) { EXPECT_TRUE(Verify().ok()) << Verify(); }
@@ -118,13 +156,19 @@ TEST_F(VerifyRequestTest, RefusesATimestampThatIsNoPlainNumber) {
 
 TEST_F(VerifyRequestTest, SaysThatTheTimestampIsOutsideTheTolerance) {
   timestamp_ = absl::StrCat(kTime - 301);
-  signature_ = SignV1(secrets_[0], kId, kTime - 301, kBody);
+  signature_ = SignV1(SecretOf('a'), kId, kTime - 301, kBody);
   EXPECT_EQ(Verify().code(), absl::StatusCode::kOutOfRange);
 }
 
-TEST_F(VerifyRequestTest, SaysThatThereIsNoV1Signature) {
+TEST_F(VerifyRequestTest, SaysThatNoSignatureIsOfASchemeThatAKeyChecks) {
   signature_ = "v1a,AAAA v2,BBBB";
   EXPECT_EQ(Verify(), absl::InvalidArgumentError("webhook-signature holds no v1 signature"));
+  secrets_ = {Ed25519PrivateKey::Generate().public_key()};
+  signature_ = "v1,AAAA";
+  EXPECT_EQ(Verify(), absl::InvalidArgumentError("webhook-signature holds no v1a signature"));
+  secrets_.push_back(SecretOf('a'));
+  signature_ = "v2,AAAA v1 v1a";
+  EXPECT_EQ(Verify(), absl::InvalidArgumentError("webhook-signature holds no v1 or v1a signature"));
   signature_ = std::string(kMaxSignatureHeaderBytes + 1, 'v');
   EXPECT_EQ(Verify().code(), absl::StatusCode::kInvalidArgument);
 }

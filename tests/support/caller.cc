@@ -8,7 +8,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "server/signing/secret.h"
 #include "server/signing/verify.h"
 
 namespace postrider::testing {
@@ -227,9 +226,9 @@ bool Caller::WaitUntilIdle(const std::string& endpoint_id, absl::Duration timeou
 
 absl::Status VerifySignature(const ReceivedRequest& request,
                              const std::vector<std::string>& secrets) {
-  std::vector<signing::HmacSecret> keys;
+  std::vector<signing::VerifyingKey> keys;
   for (const std::string& secret : secrets) {
-    absl::StatusOr<signing::HmacSecret> key = signing::ParseHmacSecret(secret);
+    absl::StatusOr<signing::VerifyingKey> key = signing::VerifyingKey::Parse(secret);
     if (!key.ok()) return key.status();
     keys.push_back(*std::move(key));
   }

@@ -13,19 +13,20 @@ constexpr char kSecret[] = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 constexpr int64_t kNow = 1700000000;
 constexpr char kBody[] = R"({"id":"evt_1","type":"message.received","data":{}})";
 
-std::vector<signing::HmacSecret> Secrets() { return {*signing::ParseHmacSecret(kSecret)}; }
+std::vector<signing::VerifyingKey> Secrets() { return {*signing::ParseHmacSecret(kSecret)}; }
 
 HttpRequest SignedRequest() {
   HttpRequest request{.method = "POST", .body = kBody};
   request.headers = {{"webhook-id", "evt_1"},
                      {"webhook-timestamp", std::to_string(kNow)},
-                     {"webhook-signature", signing::SignV1(Secrets()[0], "evt_1", kNow, kBody)},
+                     {"webhook-signature",
+                      signing::SignV1(*signing::ParseHmacSecret(kSecret), "evt_1", kNow, kBody)},
                      {"postrider-delivery-id", "dlv_1"},
                      {"postrider-attempt", "2"}};
   return request;
 }
 
-Received JudgeNow(const HttpRequest& request, const std::vector<signing::HmacSecret>& secrets) {
+Received JudgeNow(const HttpRequest& request, const std::vector<signing::VerifyingKey>& secrets) {
   return Judge(request, secrets, 202, absl::FromUnixSeconds(kNow));
 }
 
@@ -36,6 +37,14 @@ TEST(JudgeTest, VerifiesASignedRequestAndReadsWhatItIs) {
   EXPECT_EQ(RenderReceived(received, false, false),
             "2023-11-14T22:13:20.000Z  message.received  evt_1  delivery dlv_1  attempt 2  50 "
             "bytes  answered 202  verified\n");
+}
+
+TEST(JudgeTest, VerifiesEd25519WithThePublicKey) {
+  const auto key = signing::Ed25519PrivateKey::Generate();
+  HttpRequest request = SignedRequest();
+  request.headers[2].second = signing::Signer::Create({key})->Header("evt_1", kNow, kBody);
+  EXPECT_EQ(JudgeNow(request, {key.public_key()}).verdict, Verdict::kVerified);
+  EXPECT_EQ(JudgeNow(request, Secrets()).verdict, Verdict::kRefused);
 }
 
 TEST(JudgeTest, RefusesAChangedBody) {

@@ -48,6 +48,20 @@ TEST(VerifyTest, SaysWhyAChangedBodyIsNotValid) {
   EXPECT_THAT(result.error, HasSubstr("postrider: not valid: no signature matches"));
 }
 
+TEST(VerifyTest, ChecksEd25519WithThePublicKey) {
+  // The reference library's vector; the public key belongs to its seed, as `openssl pkey` says.
+  const std::vector<std::string> arguments = {
+      "verify",
+      "--id=msg_p5jXN8AQM9LWM0D4loKWxJek",
+      "--timestamp=1614265330",
+      "--signature=v1a,tQ9V2XOqn7jL/DQenEFpqIugdBVtiMmER5mhSkXBNwM0mkATuDe6KYYUuxqtaiHeYGb7KaaBRdM5"
+      "WqyeFiL8Ag==",
+      "--no-tolerance",
+      "--secret=whpk_ZlN4eg7dSSqi0moX9hQUk3orrOouK3QVQSlJa248c/g="};
+  EXPECT_EQ(RunTool(arguments, kBody).output, "valid\n");
+  EXPECT_EQ(RunTool(arguments, "{}").exit_code, 1);
+}
+
 TEST(VerifyTest, RefusesAnOldTimestampUnlessItIsAllowed) {
   const ToolResult result = Verify(kBody, {"--secret", kSecret});
   EXPECT_EQ(result.exit_code, 1);

@@ -27,7 +27,7 @@ struct ReceiveSettings {
   int port = 0;
   int status = 0;
   int64_t count = 0;
-  std::vector<signing::HmacSecret> secrets;
+  std::vector<signing::VerifyingKey> secrets;
 };
 
 struct Totals {
@@ -58,7 +58,7 @@ absl::StatusOr<ReceiveSettings> ReadSettings(const Args& args) {
                             ReadNumber(args, "--count", 1, count, &count)}) {
     if (!read.ok()) return read;
   }
-  absl::StatusOr<std::vector<signing::HmacSecret>> secrets = ReadSecrets(args);
+  absl::StatusOr<std::vector<signing::VerifyingKey>> secrets = ReadSecrets(args);
   if (!secrets.ok()) return secrets.status();
   return ReceiveSettings{.address = std::string(args.Get("--listen")),
                          .port = static_cast<int>(port),

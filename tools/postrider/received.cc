@@ -89,7 +89,7 @@ std::string RenderJsonLine(const Received& received, bool show_body) {
 
 }  // namespace
 
-Received Judge(const HttpRequest& request, const std::vector<signing::HmacSecret>& secrets,
+Received Judge(const HttpRequest& request, const std::vector<signing::VerifyingKey>& secrets,
                int accepted_status, absl::Time now) {
   Received received{.time = now,
                     .delivery_id = std::string(request.Header("postrider-delivery-id")),

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
-#include "server/signing/secret.h"
+#include "server/signing/verify.h"
 #include "tools/postrider/http_request.h"
 
 namespace postrider::cli {
@@ -35,7 +35,7 @@ struct Received {
 // signed by one of them within the usual tolerance of `now` (400); else answers
 // `accepted_status`. Type and id are read from the body, if it is a JSON object that has them.
 // Thread-safe.
-Received Judge(const HttpRequest& request, const std::vector<signing::HmacSecret>& secrets,
+Received Judge(const HttpRequest& request, const std::vector<signing::VerifyingKey>& secrets,
                int accepted_status, absl::Time now);
 
 // A request that could not even be read.

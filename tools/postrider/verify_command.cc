@@ -15,10 +15,10 @@
 
 namespace postrider::cli {
 
-absl::StatusOr<std::vector<signing::HmacSecret>> ReadSecrets(const Args& args) {
-  std::vector<signing::HmacSecret> secrets;
+absl::StatusOr<std::vector<signing::VerifyingKey>> ReadSecrets(const Args& args) {
+  std::vector<signing::VerifyingKey> secrets;
   for (const std::string& text : args.All("--secret")) {
-    absl::StatusOr<signing::HmacSecret> secret = signing::ParseHmacSecret(text);
+    absl::StatusOr<signing::VerifyingKey> secret = signing::VerifyingKey::Parse(text);
     if (!secret.ok()) {
       return absl::InvalidArgumentError(absl::StrCat("--secret: ", secret.status().message()));
     }
@@ -29,7 +29,7 @@ absl::StatusOr<std::vector<signing::HmacSecret>> ReadSecrets(const Args& args) {
 
 Outcome VerifySignature(const Invocation& invocation) {
   const Args& args = invocation.args;
-  const absl::StatusOr<std::vector<signing::HmacSecret>> secrets = ReadSecrets(args);
+  const absl::StatusOr<std::vector<signing::VerifyingKey>> secrets = ReadSecrets(args);
   if (!secrets.ok()) return UsageError(invocation.command, secrets.status().message());
   absl::Duration tolerance = absl::InfiniteDuration();
   if (!args.IsOn("--no-tolerance")) {

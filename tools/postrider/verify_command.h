@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "server/signing/secret.h"
+#include "server/signing/verify.h"
 #include "tools/postrider/args.h"
 #include "tools/postrider/command.h"
 
@@ -15,7 +15,7 @@ namespace postrider::cli {
 Outcome VerifySignature(const Invocation& invocation);
 
 // Every `--secret`, decoded. INVALID_ARGUMENT with a sentence that shows none of them.
-absl::StatusOr<std::vector<signing::HmacSecret>> ReadSecrets(const Args& args);
+absl::StatusOr<std::vector<signing::VerifyingKey>> ReadSecrets(const Args& args);
 
 }  // namespace postrider::cli
 
