@@ -22,6 +22,7 @@
 #include "server/rpc/event_service.h"
 #include "server/rpc/grpc_server.h"
 #include "server/rpc/later_services.h"
+#include "server/rpc/org_service.h"
 #include "server/rpc/publisher_service.h"
 #include "server/security/random.h"
 #include "storage/postgres/delivery_store.h"
@@ -33,6 +34,7 @@
 #include "storage/postgres/event_store.h"
 #include "storage/postgres/maintenance_store.h"
 #include "storage/postgres/node_store.h"
+#include "storage/postgres/purge_store.h"
 #include "storage/postgres/session_pool.h"
 
 namespace postrider {
@@ -138,6 +140,7 @@ struct Server::Parts {
   std::unique_ptr<PgEventStore> events;
   std::unique_ptr<PgEndpointStore> endpoints;
   std::unique_ptr<PgDeliveryStore> deliveries;
+  std::unique_ptr<PgPurgeStore> purges;
 
   std::unique_ptr<engine::Engine> engine;
   std::unique_ptr<http::Loop> http;
@@ -148,9 +151,9 @@ struct Server::Parts {
   std::unique_ptr<rpc::EndpointService> endpoint_service;
   std::unique_ptr<rpc::EventService> event_service;
   std::unique_ptr<rpc::DeliveryService> delivery_service;
+  std::unique_ptr<rpc::OrgService> org_service;
   rpc::EventTypeService event_type_service;
   rpc::ApiKeyService api_key_service;
-  rpc::OrgService org_service;
   std::unique_ptr<rpc::GrpcServer> grpc;
   std::unique_ptr<observe::StatusServer> status_server;
   bool stopped = false;
@@ -206,6 +209,7 @@ absl::Status Server::Parts::PrepareDatabase() {
   events = std::make_unique<PgEventStore>(*pool, *environments);
   endpoints = std::make_unique<PgEndpointStore>(*pool, *environments);
   deliveries = std::make_unique<PgDeliveryStore>(*pool, *environments);
+  purges = std::make_unique<PgPurgeStore>(*pool);
   return absl::OkStatus();
 }
 
@@ -291,9 +295,11 @@ absl::Status Server::Parts::StartServices() {
   delivery_service = std::make_unique<rpc::DeliveryService>(
       rpc::DeliveryParts{*deliveries, *endpoints, *workers, clock,
                          [this](absl::Time now) { return ids.Next<DeliveryId>(now); }});
+  org_service = std::make_unique<rpc::OrgService>(
+      rpc::OrgParts{*purges, *events, *workers, [this] { return draining.load(); }});
   absl::StatusOr<std::unique_ptr<rpc::GrpcServer>> listening = rpc::GrpcServer::Start(
       config.listen, {publisher_service.get(), endpoint_service.get(), event_service.get(),
-                      delivery_service.get(), &event_type_service, &api_key_service, &org_service});
+                      delivery_service.get(), &event_type_service, &api_key_service, org_service.get()});
   if (!listening.ok()) return listening.status();
   grpc = *std::move(listening);
   absl::StatusOr<std::unique_ptr<observe::StatusServer>> answering = observe::StatusServer::Start(

@@ -62,7 +62,7 @@ struct StoredKey {
   EventId event_id;
   absl::Time create_time;
   int32_t delivery_count = 0;
-  std::string content_digest;
+  std::string content_digest;  // empty: the payload was erased, and any content is the same
   std::optional<absl::Time> given_event_time;
 };
 

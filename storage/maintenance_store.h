@@ -33,7 +33,8 @@ class MaintenanceStore {
   // Cancels deliveries of deleted endpoints that a fan-out committed beside the deletion, or that
   // were too many for it. At most `limit`; gives how many.
   virtual absl::StatusOr<int64_t> SweepDeleted(int32_t limit) = 0;
-  // Request ids older than a day, secrets long expired, endpoint changes past retention.
+  // Request ids older than a day, secrets long expired, endpoint changes past retention, and what
+  // is left of endpoints that were deleted before it.
   virtual absl::Status SweepSmall(const RetentionOptions& options) = 0;
   // Vacuums the hot table when it has many dead rows.
   virtual absl::Status VacuumHot() = 0;

@@ -4,7 +4,6 @@
 
 #include "postrider/v1/api_key_service.grpc.pb.h"
 #include "postrider/v1/event_type_service.grpc.pb.h"
-#include "postrider/v1/org_service.grpc.pb.h"
 #include "server/rpc/unimplemented.h"
 
 namespace postrider::rpc {
@@ -38,16 +37,6 @@ class ApiKeyService final
   POSTRIDER_REFUSED(CreateApiKey)
   POSTRIDER_REFUSED(ListApiKeys)
   POSTRIDER_REFUSED(RevokeApiKey)
-};
-
-class OrgService final
-    : public v1::OrgService::WithRawCallbackMethod_GetOrgStats<
-          v1::OrgService::WithRawCallbackMethod_PurgeOrg<
-              v1::OrgService::WithRawCallbackMethod_PurgeEvent<v1::OrgService::Service>>> {
- public:
-  POSTRIDER_REFUSED(GetOrgStats)
-  POSTRIDER_REFUSED(PurgeOrg)
-  POSTRIDER_REFUSED(PurgeEvent)
 };
 
 #undef POSTRIDER_REFUSED

@@ -159,7 +159,8 @@ absl::StatusOr<bool> PgDispatchStore::RecordLate(const OutcomeRecord& outcome) {
       .Bytes(attempt.response_body)
       .Bool(attempt.response_body_truncated)
       .Int4Array(phases, [](int32_t us) { return us; })
-      .Time(outcome.complete_time);
+      .Time(outcome.complete_time)
+      .Uuid(attempt.event_id.ulid);
   absl::StatusOr<Result> rows = session_.Run(sql::kRecordLate, params_);
   if (!rows.ok()) return rows.status();
   bool counts = false;

@@ -121,8 +121,10 @@ absl::StatusOr<int64_t> PgMaintenanceStore::SweepDeleted(int32_t limit) {
 }
 
 absl::Status PgMaintenanceStore::SweepSmall(const RetentionOptions& options) {
-  return session_
-      .Run(sql::kSweepSmall, Params().Float8(absl::ToDoubleSeconds(options.retention)), kLong)
+  const double retention = absl::ToDoubleSeconds(options.retention);
+  absl::Status status = session_.Run(sql::kSweepSmall, Params().Float8(retention), kLong).status();
+  if (!status.ok()) return status;
+  return session_.Run(sql::kSweepEndpoints, Params().Float8(retention).Int4(kRowsAtOnce), kLong)
       .status();
 }
 

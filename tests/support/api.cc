@@ -15,6 +15,7 @@
 #include "postrider/v1/delivery_service.grpc.pb.h"
 #include "postrider/v1/endpoint_service.grpc.pb.h"
 #include "postrider/v1/event_service.grpc.pb.h"
+#include "postrider/v1/org_service.grpc.pb.h"
 #include "postrider/v1/publisher_service.grpc.pb.h"
 
 namespace postrider::testing {
@@ -67,12 +68,14 @@ struct Api::Stubs {
         endpoint(channel),
         event(channel),
         delivery(channel),
+        org(channel),
         generic(channel) {}
 
   v1::PublisherService::Stub publisher;
   v1::EndpointService::Stub endpoint;
   v1::EventService::Stub event;
   v1::DeliveryService::Stub delivery;
+  v1::OrgService::Stub org;
   grpc::GenericStub generic;
 };
 
@@ -82,6 +85,7 @@ using Publisher = v1::PublisherService::Stub;
 using Endpoints = v1::EndpointService::Stub;
 using Events = v1::EventService::Stub;
 using Deliveries = v1::DeliveryService::Stub;
+using Orgs = v1::OrgService::Stub;
 
 }  // namespace
 
@@ -158,6 +162,18 @@ Reply<v1::RedeliverDeliveryResponse> Api::RedeliverDelivery(
 
 Reply<v1::CancelDeliveryResponse> Api::CancelDelivery(const v1::CancelDeliveryRequest& request) {
   return Call(stubs_->delivery, &Deliveries::CancelDelivery, request);
+}
+
+Reply<v1::GetOrgStatsResponse> Api::GetOrgStats(const v1::GetOrgStatsRequest& request) {
+  return Call(stubs_->org, &Orgs::GetOrgStats, request);
+}
+
+Reply<v1::PurgeOrgResponse> Api::PurgeOrg(const v1::PurgeOrgRequest& request) {
+  return Call(stubs_->org, &Orgs::PurgeOrg, request);
+}
+
+Reply<v1::PurgeEventResponse> Api::PurgeEvent(const v1::PurgeEventRequest& request) {
+  return Call(stubs_->org, &Orgs::PurgeEvent, request);
 }
 
 Reply<std::string> Api::CallRaw(absl::string_view method, const std::string& request_bytes,

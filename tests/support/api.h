@@ -17,6 +17,7 @@
 #include "postrider/v1/delivery_service.pb.h"
 #include "postrider/v1/endpoint_service.pb.h"
 #include "postrider/v1/event_service.pb.h"
+#include "postrider/v1/org_service.pb.h"
 #include "postrider/v1/publisher_service.pb.h"
 
 namespace grpc {
@@ -68,6 +69,10 @@ class Api {
   Reply<v1::RedeliverDeliveryResponse> RedeliverDelivery(
       const v1::RedeliverDeliveryRequest& request);
   Reply<v1::CancelDeliveryResponse> CancelDelivery(const v1::CancelDeliveryRequest& request);
+
+  Reply<v1::GetOrgStatsResponse> GetOrgStats(const v1::GetOrgStatsRequest& request);
+  Reply<v1::PurgeOrgResponse> PurgeOrg(const v1::PurgeOrgRequest& request);
+  Reply<v1::PurgeEventResponse> PurgeEvent(const v1::PurgeEventRequest& request);
 
   // Any unary or server-streaming rpc with bytes of the caller's choice: `method` is like
   // "postrider.v1.EventService/GetEvent". The value is the first message of the answer.

@@ -1,0 +1,13 @@
+-- Ends open deliveries of an event whose payload was erased (reason 7, EXPIRED): $1 event_id, at most
+-- $2. An attempt in flight is still logged: the closed row waits for its lease token.
+WITH gone AS (
+  DELETE FROM open_deliveries WHERE delivery_id = ANY (ARRAY(
+    SELECT delivery_id FROM open_deliveries WHERE event_id = $1::uuid
+    ORDER BY delivery_id LIMIT $2::int FOR UPDATE))
+  RETURNING *
+)
+INSERT INTO closed_deliveries (delivery_id, event_id, endpoint_id, env_no, event_type, origin, state,
+                               state_reason, attempt_count, create_time, complete_time, lease_token)
+SELECT delivery_id, event_id, endpoint_id, env_no, event_type, origin, 5, 7, attempt_count,
+       create_time, now(), CASE WHEN lease_node IS NOT NULL THEN lease_token END
+FROM gone

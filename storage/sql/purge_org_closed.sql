@@ -1,0 +1,3 @@
+-- Deliveries of environments $1 that are over, at most $2.
+DELETE FROM closed_deliveries WHERE delivery_id = ANY (ARRAY(
+  SELECT delivery_id FROM closed_deliveries WHERE env_no = ANY ($1::int[]) ORDER BY delivery_id LIMIT $2::int))
