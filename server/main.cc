@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <string>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "server/config/config.h"
+#include "server/master_keys.h"
 #include "server/observe/log.h"
 #include "server/server.h"
 
@@ -43,10 +45,30 @@ int Serve(const postrider::config::Config& config, sigset_t& signals) {
   _exit(0);
 }
 
+// No core file, whatever the system allows: it would hold every secret in memory. A process that is
+// not dumpable leaves none, and neither a debugger nor /proc shows its memory or environment to
+// other processes of its user; the limit of 0 is for what it starts.
+void ForbidCoreFiles() {
+  prctl(PR_SET_DUMPABLE, 0);
+  const rlimit none{0, 0};
+  setrlimit(RLIMIT_CORE, &none);
+}
+
+int Reseal(const postrider::config::Config& config) {
+  const absl::StatusOr<std::string> said = postrider::RunReseal(config);
+  if (!said.ok()) {
+    fprintf(stderr, "postriderd --reseal: %s\n", std::string(said.status().message()).c_str());
+    return 1;
+  }
+  printf("%s\n", said->c_str());
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   namespace config = postrider::config;
+  ForbidCoreFiles();
   absl::StatusOr<config::Config> loaded =
       config::Load(std::vector<std::string>(argv + 1, argv + argc), config::ProcessEnvironment());
   if (!loaded.ok()) {
@@ -68,9 +90,8 @@ int main(int argc, char** argv) {
   }
   postrider::observe::SetLogFormat(loaded->log_json ? postrider::observe::LogFormat::kJson
                                                     : postrider::observe::LogFormat::kText);
-  // No core file: it would hold every secret in memory.
-  prctl(PR_SET_DUMPABLE, 0);
   signal(SIGPIPE, SIG_IGN);
+  if (loaded->reseal) return Reseal(*loaded);
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);

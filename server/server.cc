@@ -1,7 +1,6 @@
 #include "server/server.h"
 
 #include <atomic>
-#include <fstream>
 #include <limits>
 #include <sstream>
 #include <utility>
@@ -15,6 +14,7 @@
 #include "server/engine/engine.h"
 #include "server/http/loop.h"
 #include "server/maintenance.h"
+#include "server/master_keys.h"
 #include "server/observe/log.h"
 #include "server/observe/status_server.h"
 #include "server/rpc/delivery_service.h"
@@ -35,6 +35,7 @@
 #include "storage/postgres/maintenance_store.h"
 #include "storage/postgres/node_store.h"
 #include "storage/postgres/purge_store.h"
+#include "storage/postgres/sealed_store.h"
 #include "storage/postgres/session_pool.h"
 
 namespace postrider {
@@ -66,33 +67,6 @@ absl::StatusOr<http::DestinationPolicy> PolicyOf(const config::Config& config) {
                   {"egress_allow_http", config.egress_allow_http ? "on" : "off"}});
   }
   return http::DestinationPolicy(std::move(allowed), config.egress_allow_http);
-}
-
-absl::StatusOr<security::KeyRing> KeysOf(const config::Config& config,
-                                         embedded::DataDir& data_dir) {
-  std::string text;
-  if (!config.master_key.empty()) {
-    text = config.master_key;
-  } else if (!config.master_key_file.empty()) {
-    std::ifstream file(config.master_key_file);
-    if (!file) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("cannot read the master key from ", config.master_key_file));
-    }
-    text.assign(std::istreambuf_iterator<char>(file), {});
-  } else {
-    absl::StatusOr<std::string> kept = data_dir.ReadOrCreate(
-        "master-key", [] { return security::GenerateMasterKeyText(security::RandomBytes); });
-    if (!kept.ok()) return kept.status();
-    text = *std::move(kept);
-  }
-  absl::StatusOr<security::MasterKey> key = security::MasterKey::Parse(text);
-  security::Cleanse(text.data(), text.size());
-  if (!key.ok()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("the master key is not usable: ", Text(key.status().message())));
-  }
-  return security::KeyRing::Create(*std::move(key), {});
 }
 
 absl::StatusOr<std::string> NodeIdOf(const config::Config& config, embedded::DataDir& data_dir) {
@@ -199,6 +173,8 @@ absl::Status Server::Parts::PrepareDatabase() {
   auto store = std::make_unique<PgMaintenanceStore>(general);
   if (absl::Status status = store->Migrate(); !status.ok()) return status;
   if (absl::Status status = store->MakePartitions(); !status.ok()) return status;
+  PgSealedStore sealed(general);
+  if (absl::Status status = CheckMasterKeys(sealed, *keys); !status.ok()) return status;
   RetentionOptions retention;
   retention.retention = config.retention;
   retention.payload_retention = config.payload_retention;
@@ -298,8 +274,9 @@ absl::Status Server::Parts::StartServices() {
   org_service = std::make_unique<rpc::OrgService>(
       rpc::OrgParts{*purges, *events, *workers, [this] { return draining.load(); }});
   absl::StatusOr<std::unique_ptr<rpc::GrpcServer>> listening = rpc::GrpcServer::Start(
-      config.listen, {publisher_service.get(), endpoint_service.get(), event_service.get(),
-                      delivery_service.get(), &event_type_service, &api_key_service, org_service.get()});
+      config.listen,
+      {publisher_service.get(), endpoint_service.get(), event_service.get(), delivery_service.get(),
+       &event_type_service, &api_key_service, org_service.get()});
   if (!listening.ok()) return listening.status();
   grpc = *std::move(listening);
   absl::StatusOr<std::unique_ptr<observe::StatusServer>> answering = observe::StatusServer::Start(
@@ -369,7 +346,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const config::Config& conf
       embedded::DataDir::Open(config.data_dir);
   if (!data_dir.ok()) return data_dir.status();
   parts.data_dir = *std::move(data_dir);
-  absl::StatusOr<security::KeyRing> keys = KeysOf(config, *parts.data_dir);
+  absl::StatusOr<security::KeyRing> keys = ReadMasterKeys(config, parts.data_dir.get());
   if (!keys.ok()) return keys.status();
   parts.keys = std::make_unique<security::KeyRing>(*std::move(keys));
 

@@ -234,6 +234,15 @@ const std::vector<Setting>& Settings() {
          c.master_key_file = v.back();
          return std::string();
        }},
+      {"previous-master-key-file", "FILE", "none",
+       "a master key of before, that opens what it sealed until postriderd --reseal was run; may "
+       "be "
+       "given several times",
+       Arity::kRepeated,
+       [](Config& c, const Values& v) {
+         c.previous_master_key_files = v;
+         return std::string();
+       }},
       {"retention", "SPAN", "30d", "how long events, deliveries and attempts are kept",
        Arity::kValue,
        [](Config& c, const Values& v) {
@@ -294,9 +303,11 @@ void ReadArguments(const std::vector<std::string>& arguments, Config& config, st
       config.help = true;
       continue;
     }
-    if (argument == "--help-markdown" || argument == "--version" || argument == "--check-config") {
+    if (argument == "--help-markdown" || argument == "--version" || argument == "--check-config" ||
+        argument == "--reseal") {
       (argument == "--version"        ? config.version
        : argument == "--check-config" ? config.check_only
+       : argument == "--reseal"       ? config.reseal
                                       : config.help_markdown) = true;
       continue;
     }
@@ -477,6 +488,8 @@ std::string HelpText() {
   }
   absl::StrAppend(&text, "  --config FILE\n      settings, one a line\n",
                   "  --check-config\n      check the settings and exit\n",
+                  "  --reseal\n      seal everything anew that is under a previous master key, and "
+                  "exit\n",
                   "  --version\n      print the version and exit\n");
   return text;
 }

@@ -31,6 +31,7 @@ struct Config {
   std::string egress_ca_file;
   std::string master_key_file;
   std::string master_key;  // POSTRIDER_MASTER_KEY: the key itself, for those who keep it there
+  std::vector<std::string> previous_master_key_files;
   absl::Duration retention = absl::Hours(30 * 24);
   absl::Duration payload_retention = absl::Hours(30 * 24);
   absl::Duration idempotency_window = absl::Hours(24);
@@ -40,6 +41,7 @@ struct Config {
   bool log_json = true;
 
   bool check_only = false;  // --check-config
+  bool reseal = false;      // --reseal
   bool help = false;
   bool help_markdown = false;
   bool version = false;

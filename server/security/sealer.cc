@@ -2,6 +2,7 @@
 
 #include <openssl/evp.h>
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -129,6 +130,11 @@ absl::StatusOr<KeyRing> KeyRing::Create(MasterKey current, std::vector<MasterKey
     keys.push_back(std::move(key));
   }
   return KeyRing(std::move(keys));
+}
+
+bool KeyRing::Holds(std::string_view key_id) const {
+  return std::any_of(keys_.begin(), keys_.end(),
+                     [key_id](const MasterKey& key) { return key.id() == key_id; });
 }
 
 absl::StatusOr<SealedSecret> KeyRing::Seal(std::string_view plaintext,

@@ -80,8 +80,8 @@ class KeyRing {
   absl::StatusOr<std::string> Open(const SealedSecret& sealed,
                                    std::string_view associated_data) const;
 
-  // True if `sealed` is under an older or unknown key and wants sealing anew.
-  bool NeedsReseal(const SealedSecret& sealed) const { return sealed.key_id != current().id(); }
+  // Whether one of the keys has this id.
+  bool Holds(std::string_view key_id) const;
 
  private:
   explicit KeyRing(std::vector<MasterKey> keys) : keys_(std::move(keys)) {}

@@ -144,8 +144,11 @@ TEST(KeyRingTest, SealsUnderTheCurrentKeyAndOpensUnderOlderOnes) {
   EXPECT_EQ(new_value.key_id, Key('b').id());
   EXPECT_EQ(ring.Open(new_value, "context").value(), "new");
   EXPECT_EQ(ring.Open(old_value, "context").value(), "old");
-  EXPECT_FALSE(ring.NeedsReseal(new_value));
-  EXPECT_TRUE(ring.NeedsReseal(old_value));
+  EXPECT_EQ(new_value.key_id, ring.current().id());
+  EXPECT_NE(old_value.key_id, ring.current().id());
+  EXPECT_TRUE(ring.Holds(new_value.key_id));
+  EXPECT_TRUE(ring.Holds(old_value.key_id));
+  EXPECT_FALSE(ring.Holds("0123456789abcdef"));
   EXPECT_EQ(ring.Open(old_value, "other").status().code(), absl::StatusCode::kDataLoss);
 
   const auto after = KeyRing::Create(Key('b'), {}).value();

@@ -19,6 +19,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
 #include "tests/support/scratch_folder.h"
 
 namespace postrider::testing {
@@ -81,6 +82,29 @@ absl::StatusOr<std::unique_ptr<ServerProcess>> ServerProcess::Start(Options opti
   }
   server->api_ = std::make_unique<Api>(server->grpc_address_);
   return server;
+}
+
+ServerProcess::Ended ServerProcess::Run(Options options) {
+  ServerProcess server(std::move(options));
+  if (server.options_.data_dir.empty())
+    server.options_.data_dir = ScratchFolder::NewFolder("server");
+  server.log_file_ = ScratchFolder::NewFile("log");
+  Program::Options program;
+  program.arguments = Arguments(server.options_);
+  program.environment = server.options_.environment;
+  program.error_file = server.log_file_;
+  absl::StatusOr<std::unique_ptr<Program>> started = Program::Start(program);
+  if (!started.ok()) return {-1, "", std::string(started.status().message())};
+  Ended ended;
+  const absl::Time end = absl::Now() + kReadyTimeout;
+  for (;;) {
+    const absl::StatusOr<std::string> line = (*started)->ReadLine(end - absl::Now());
+    if (!line.ok()) break;
+    absl::StrAppend(&ended.output, *line, "\n");
+  }
+  ended.exit_code = (*started)->WaitForExit(end - absl::Now()).value_or(-1);
+  ended.log = server.Log();
+  return ended;
 }
 
 std::optional<int> ServerProcess::Terminate(absl::Duration timeout) {

@@ -34,6 +34,15 @@ class ServerProcess {
   // it said. DEADLINE_EXCEEDED: not ready within a minute.
   static absl::StatusOr<std::unique_ptr<ServerProcess>> Start(Options options);
 
+  // What came of running it to its end, for flags that make it do something else than serve. The
+  // exit code is -1 if it did not end within a minute.
+  struct Ended {
+    int exit_code = -1;
+    std::string output;
+    std::string log;
+  };
+  static Ended Run(Options options);
+
   const std::string& grpc_address() const { return grpc_address_; }
   const std::string& http_address() const { return http_address_; }
   const Options& options() const { return options_; }
