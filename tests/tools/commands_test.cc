@@ -21,6 +21,7 @@ std::string ValueFor(const Flag& flag) {
   if (flag.value == "STATE")
     return flag.help.find("ENABLED") == flag.help.npos ? "FAILED" : "ENABLED";
   if (flag.value == "OUTCOME") return "TIMEOUT";
+  if (flag.value == "SCHEME") return "ED25519";
   if (flag.value == "N" || flag.value == "R") return "3";
   if (flag.value == "TIME") return "2023-11-14T22:13:20Z";
   if (flag.value == "SPAN" || flag.value == "SPANS") return "30s";
