@@ -297,6 +297,14 @@ void Server::Parts::Stop() {
   if (std::exchange(stopped, true)) return;
   draining = true;
   UpdateHealth();
+  if (publisher_service != nullptr) {
+    // Not more than half of the drain, in case callers do not read their answers.
+    rpc::PublishStreams& streams = publisher_service->streams();
+    const Instant end = MonotonicNow() + config.drain_timeout / 2;
+    streams.Drain();
+    while (!streams.AllEnded() && MonotonicNow() < end && hurry.WaitFor(absl::Milliseconds(5))) {
+    }
+  }
   if (grpc != nullptr) grpc->Shutdown(kShutdownWait);
   if (engine != nullptr) engine->StopAccepting();
   if (workers != nullptr) workers->Stop();

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "google/protobuf/io/coded_stream.h"
+#include "grpcpp/impl/codegen/proto_utils.h"
 #include "grpcpp/server_context.h"
 #include "grpcpp/support/byte_buffer.h"
 #include "grpcpp/support/proto_buffer_reader.h"

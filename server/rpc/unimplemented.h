@@ -9,12 +9,6 @@
 
 namespace postrider::rpc {
 
-class RefusedBidi final : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
- public:
-  explicit RefusedBidi(const char* what) { Finish(Unimplemented(what)); }
-  void OnDone() override { delete this; }
-};
-
 class RefusedWrite final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
  public:
   explicit RefusedWrite(const char* what) { Finish(Unimplemented(what)); }
@@ -25,9 +19,6 @@ inline grpc::ServerUnaryReactor* Refuse(grpc::CallbackServerContext* context, co
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   reactor->Finish(Unimplemented(what));
   return reactor;
-}
-inline grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* RefuseStream(const char* what) {
-  return new RefusedBidi(what);
 }
 inline grpc::ServerWriteReactor<grpc::ByteBuffer>* RefuseWatch(const char* what) {
   return new RefusedWrite(what);

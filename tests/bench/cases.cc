@@ -76,6 +76,8 @@ std::vector<Case> AllCases() {
   return {
       {"unary", "unary Publish, fan-out 1", Settings(LoadMode::kUnary, {.groups = 16}),
        RunThroughput},
+      {"stream", "StreamPublish, fan-out 1", Settings(LoadMode::kStream, {.groups = 16}),
+       RunThroughput},
       {"batch", "BatchPublish of 100, fan-out 1", Batches(), RunThroughput},
       {"fanout", "unary Publish, fan-out 10", FanOut(), RunThroughput},
       {"slow", "a receiver that takes 50 ms", Slow(), RunThroughput},

@@ -2,14 +2,18 @@
 
 #include <time.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/synchronization/mutex.h"
+#include "client/client.h"
 #include "client/publisher.h"
+#include "client/stream_publisher.h"
 #include "tests/bench/fast_receiver.h"
 
 namespace postrider::bench {
@@ -30,8 +34,10 @@ void SleepUntil(int64_t nanoseconds) {
 
 class Load {
  public:
-  Load(const client::Client& client, const LoadOptions& options, LatencyHistogram* latencies)
-      : client_(client),
+  Load(client::Client client, std::optional<client::StreamPublisher> stream,
+       const LoadOptions& options, LatencyHistogram* latencies)
+      : client_(std::move(client)),
+        stream_(std::move(stream)),
         options_(options),
         latencies_(*latencies),
         calls_(options.mode == LoadMode::kBatch
@@ -82,6 +88,14 @@ class Load {
       absl::MutexLock lock(&mutex_);
       ++unanswered_;
     }
+    if (stream_.has_value()) {
+      stream_->Publish(Event(call, intended),
+                       [this, intended](const absl::StatusOr<v1::PublishResponse>& response) {
+                         Answered(response.status(), intended,
+                                  response.ok() ? response->delivery_count() : 0);
+                       });
+      return;
+    }
     if (options_.mode == LoadMode::kUnary) {
       client_.Start(Event(call, intended),
                     [this, intended](const absl::Status& status, v1::PublishResponse& response) {
@@ -123,7 +137,8 @@ class Load {
     mutex_.Await(absl::Condition(&few));
   }
 
-  const client::Client& client_;
+  const client::Client client_;
+  std::optional<client::StreamPublisher> stream_;
   const LoadOptions options_;
   LatencyHistogram& latencies_;
   const int64_t calls_;
@@ -140,9 +155,22 @@ class Load {
 std::string TypeOf(int group) { return absl::StrCat("bench.group_", group); }
 std::string OrgOf(int org) { return absl::StrCat("org_", org); }
 
-absl::StatusOr<LoadResult> RunLoad(const client::Client& client, const LoadOptions& options,
+absl::StatusOr<LoadResult> RunLoad(const std::string& address, const LoadOptions& options,
                                    LatencyHistogram* latencies) {
-  return Load(client, options, latencies).Run();
+  const client::ClientOptions server{.address = address};
+  absl::StatusOr<client::Client> client = client::Client::Create(server);
+  if (!client.ok()) return client.status();
+  std::optional<client::StreamPublisher> stream;
+  if (options.mode == LoadMode::kStream) {
+    client::StreamOptions stream_options;
+    // One more: the next one is sent before the answer to the last one is done with.
+    stream_options.max_unanswered = options.rate > 0 ? kMaxUnanswered : options.in_flight + 1;
+    absl::StatusOr<client::StreamPublisher> opened =
+        client::StreamPublisher::Create(server, stream_options);
+    if (!opened.ok()) return opened.status();
+    stream = *std::move(opened);
+  }
+  return Load(*std::move(client), std::move(stream), options, latencies).Run();
 }
 
 }  // namespace postrider::bench

@@ -8,12 +8,11 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "client/client.h"
 #include "tests/bench/latency_histogram.h"
 
 namespace postrider::bench {
 
-enum class LoadMode { kUnary, kBatch };
+enum class LoadMode { kUnary, kBatch, kStream };
 
 struct LoadOptions {
   LoadMode mode = LoadMode::kUnary;
@@ -21,7 +20,7 @@ struct LoadOptions {
   // Events a second, each sent at its time whether or not earlier ones were answered, and measured
   // from that time; 0: whenever one is answered the next one is sent.
   double rate = 0;
-  int in_flight = 256;  // calls, without a rate
+  int in_flight = 256;  // calls or items of a stream, without a rate
   int batch = 100;      // events of a call, for kBatch
   int payload_bytes = 1024;
   bool idempotency_keys = true;
@@ -39,9 +38,9 @@ struct LoadResult {
   absl::Duration elapsed;  // from the first call to the last answer
 };
 
-// Publishes and returns when every answer is there. Latencies of calls go to `latencies`. Fails
-// with the first error that a call had, after all have ended.
-absl::StatusOr<LoadResult> RunLoad(const client::Client& client, const LoadOptions& options,
+// Publishes to the server at `address` and returns when every answer is there. Latencies of calls
+// go to `latencies`. Fails with the first error that a call had, after all have ended.
+absl::StatusOr<LoadResult> RunLoad(const std::string& address, const LoadOptions& options,
                                    LatencyHistogram* latencies);
 
 }  // namespace postrider::bench

@@ -42,7 +42,7 @@ absl::StatusOr<Report> RunMemory(const Case& self, FastReceiver& receiver) {
     LoadOptions load = self.settings.load;
     load.groups = self.settings.endpoints.groups;
     load.events = load.groups;
-    absl::StatusOr<LoadResult> result = RunLoad(rig.client(), load, latencies.get());
+    absl::StatusOr<LoadResult> result = RunLoad(rig.address(), load, latencies.get());
     if (!result.ok()) return result.status();
     if (absl::Status status = rig.WaitUntilRecorded(kRecordTimeout); !status.ok()) return status;
     const int64_t warm = ResidentBytesOf(rig.server_pid());
@@ -51,7 +51,7 @@ absl::StatusOr<Report> RunMemory(const Case& self, FastReceiver& receiver) {
     const int64_t received = receiver.received();
     const int64_t transfers = std::min(kMostTransfers, kTransfersOfEndpoint * load.groups);
     load.events = transfers;
-    result = RunLoad(rig.client(), load, latencies.get());
+    result = RunLoad(rig.address(), load, latencies.get());
     if (!result.ok()) return result.status();
     if (!testing::WaitUntil([&] { return receiver.received() - received >= result->deliveries; })) {
       return absl::DeadlineExceededError("not all transfers came to be in flight together");
@@ -59,7 +59,7 @@ absl::StatusOr<Report> RunMemory(const Case& self, FastReceiver& receiver) {
     const int64_t in_flight = ResidentBytesOf(rig.server_pid());
 
     load.events = self.settings.load.events;
-    result = RunLoad(rig.client(), load, latencies.get());
+    result = RunLoad(rig.address(), load, latencies.get());
     if (!result.ok()) return result.status();
     const int64_t open = ResidentBytesOf(rig.server_pid());
     const double open_deliveries =

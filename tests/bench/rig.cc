@@ -51,16 +51,10 @@ absl::Status Rig::StartServer() {
       testing::ServerProcess::Start(std::move(options));
   if (!server.ok()) return server.status();
   server_ = *std::move(server);
-  client::ClientOptions client_options;
-  client_options.address = server_->grpc_address();
-  absl::StatusOr<client::Client> client = client::Client::Create(client_options);
-  if (!client.ok()) return client.status();
-  client_ = std::make_unique<client::Client>(*std::move(client));
   return absl::OkStatus();
 }
 
 absl::Status Rig::StopServer() {
-  client_.reset();
   if (server_->Terminate() == 0) return absl::OkStatus();
   return absl::InternalError(
       absl::StrCat("the server did not end in good order:\n", server_->LogTail()));
@@ -77,9 +71,10 @@ absl::StatusOr<std::vector<std::string>> Rig::CreateEndpoints(const EndpointPlan
       endpoint.set_url(receiver_.Url());
       endpoint.add_events(TypeOf(i % plan.groups));
       if (plan.max_in_flight > 0) endpoint.set_max_in_flight(plan.max_in_flight);
-      v1::CreateEndpointResponse response;
-      if (absl::Status status = client_->Call(request, &response); !status.ok()) return status;
-      ids.push_back(response.endpoint().id());
+      const testing::Reply<v1::CreateEndpointResponse> reply =
+          server_->api().CreateEndpoint(request);
+      if (!reply.ok()) return absl::InternalError(testing::ToText(reply.status));
+      ids.push_back(reply->endpoint().id());
     }
   }
   return ids;

@@ -11,7 +11,6 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "client/client.h"
 #include "storage/postgres/embedded/data_dir.h"
 #include "storage/postgres/embedded/private_cluster.h"
 #include "tests/bench/fast_receiver.h"
@@ -52,7 +51,7 @@ class Rig {
 
   FastReceiver& receiver() { return receiver_; }
   testing::TestDatabase& database() { return *database_; }
-  const client::Client& client() const { return *client_; }
+  const std::string& address() const { return server_->grpc_address(); }
   pid_t server_pid() { return server_->program().pid(); }
 
   // One more life of the server on the same data; StopServer lets it drain.
@@ -78,7 +77,6 @@ class Rig {
   std::unique_ptr<testing::TestDatabase> database_;
   std::string data_dir_;
   std::unique_ptr<testing::ServerProcess> server_;
-  std::unique_ptr<client::Client> client_;
 };
 
 }  // namespace postrider::bench

@@ -28,7 +28,7 @@ absl::Status RunOnce(Rig& rig, const LoadOptions& load, Report* report) {
   const int64_t received_before = rig.receiver().received();
   const Usage before = rig.Used();
   const absl::Duration begun = SinceBoot();
-  absl::StatusOr<LoadResult> result = RunLoad(rig.client(), load, latencies.get());
+  absl::StatusOr<LoadResult> result = RunLoad(rig.address(), load, latencies.get());
   if (!result.ok()) return result.status();
   if (absl::Status status = rig.WaitUntilRecorded(kRecordTimeout); !status.ok()) return status;
   const double seconds = absl::ToDoubleSeconds(SinceBoot() - begun);

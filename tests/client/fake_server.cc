@@ -23,6 +23,9 @@ struct FakeServer::State {
   mutable absl::Mutex mutex;
   std::deque<grpc::Status> publish_failures ABSL_GUARDED_BY(mutex);
   bool holds_publishes ABSL_GUARDED_BY(mutex) = false;
+  int ends_stream_at ABSL_GUARDED_BY(mutex) = 0;
+  std::deque<grpc::Status> stream_ends ABSL_GUARDED_BY(mutex);
+  int streams ABSL_GUARDED_BY(mutex) = 0;
   grpc::Status failure ABSL_GUARDED_BY(mutex);
   std::vector<v1::PublishRequest> published ABSL_GUARDED_BY(mutex);
   std::vector<v1::UpdateEndpointRequest> updates ABSL_GUARDED_BY(mutex);
@@ -78,6 +81,42 @@ class FakeServer::Publisher : public v1::PublisherService::Service {
     for (const v1::PublishRequest& item : request->requests()) {
       state_.published.push_back(item);
       response->add_responses()->set_event_id(absl::StrCat("evt_", state_.published.size()));
+    }
+    return grpc::Status::OK;
+  }
+
+  grpc::Status StreamPublish(grpc::ServerContext* context,
+                             grpc::ServerReaderWriter<v1::StreamPublishResponse,
+                                                      v1::StreamPublishRequest>* stream) override {
+    {
+      absl::MutexLock lock(&state_.mutex);
+      state_.Record(*context);
+      ++state_.streams;
+    }
+    v1::StreamPublishRequest item;
+    for (int items = 1; stream->Read(&item); ++items) {
+      v1::StreamPublishResponse answer;
+      answer.set_sequence(item.sequence());
+      {
+        absl::MutexLock lock(&state_.mutex);
+        state_.published.push_back(item.request());
+        if (!state_.stream_ends.empty() && items >= state_.ends_stream_at) {
+          const grpc::Status end = state_.stream_ends.front();
+          state_.stream_ends.pop_front();
+          return end;
+        }
+        if (state_.holds_publishes) continue;
+        if (!state_.publish_failures.empty()) {
+          const grpc::Status failure = state_.publish_failures.front();
+          state_.publish_failures.pop_front();
+          answer.mutable_status()->ParseFromString(failure.error_details());
+          answer.mutable_status()->set_code(static_cast<int>(failure.error_code()));
+          answer.mutable_status()->set_message(failure.error_message());
+        } else {
+          answer.mutable_response()->set_event_id(absl::StrCat("evt_", state_.published.size()));
+        }
+      }
+      stream->Write(answer);
     }
     return grpc::Status::OK;
   }
@@ -237,6 +276,17 @@ void FakeServer::FailPublishes(std::vector<grpc::Status> failures) {
 void FakeServer::HoldPublishes() {
   absl::MutexLock lock(&state_->mutex);
   state_->holds_publishes = true;
+}
+
+void FakeServer::EndStreams(int at_item, std::vector<grpc::Status> statuses) {
+  absl::MutexLock lock(&state_->mutex);
+  state_->ends_stream_at = at_item;
+  state_->stream_ends.assign(statuses.begin(), statuses.end());
+}
+
+int FakeServer::streams() const {
+  absl::MutexLock lock(&state_->mutex);
+  return state_->streams;
 }
 
 void FakeServer::FailCalls(const grpc::Status& failure) {

@@ -42,13 +42,18 @@ class FakeServer {
   // The next publishes fail with these, one each; then they succeed again.
   void FailPublishes(std::vector<grpc::Status> failures);
 
-  // Publishes wait until the server ends, so that callers run into their deadlines.
+  // Publishes wait until the server ends, so that callers run into their deadlines. Items of a
+  // stream are not answered.
   void HoldPublishes();
+
+  // The next streams end with these when they get an item of that many, which is not answered.
+  void EndStreams(int at_item, std::vector<grpc::Status> statuses);
 
   // Every call that is not a publish fails with this.
   void FailCalls(const grpc::Status& failure);
 
   std::vector<v1::PublishRequest> published() const;
+  int streams() const;  // so far
   std::vector<v1::UpdateEndpointRequest> updates() const;
   std::vector<v1::ListEndpointsRequest> lists() const;
   // The `authorization` of every call, empty where there was none.

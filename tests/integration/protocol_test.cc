@@ -20,8 +20,7 @@ using ::grpc::StatusCode;
 class ProtocolTest : public EngineTest {};
 
 TEST_F(ProtocolTest, WhatIsNotAvailableYetIsUnimplementedAndSaysSo) {
-  for (const char* method : {"PublisherService/StreamPublish",
-                             "EndpointService/TestEndpoint",
+  for (const char* method : {"EndpointService/TestEndpoint",
                              "EndpointService/GetEndpointStats",
                              "EventService/WatchEvents",
                              "DeliveryService/WatchAttempts",
@@ -115,13 +114,14 @@ TEST_F(MalformedMessageTest, IsInvalidArgumentInEveryMethodAndNothingIsStored) {
   const std::string before = database().Dump();
   for (const char* method :
        {"PublisherService/Publish", "PublisherService/BatchPublish",
-        "EndpointService/CreateEndpoint", "EndpointService/GetEndpoint",
-        "EndpointService/ListEndpoints", "EndpointService/UpdateEndpoint",
-        "EndpointService/DeleteEndpoint", "EndpointService/EnableEndpoint",
-        "EndpointService/DisableEndpoint", "EndpointService/RotateEndpointSecret",
-        "EventService/GetEvent", "EventService/ListEvents", "DeliveryService/GetDelivery",
-        "DeliveryService/ListDeliveries", "DeliveryService/ListAttempts",
-        "DeliveryService/RedeliverDelivery", "DeliveryService/CancelDelivery"}) {
+        "PublisherService/StreamPublish", "EndpointService/CreateEndpoint",
+        "EndpointService/GetEndpoint", "EndpointService/ListEndpoints",
+        "EndpointService/UpdateEndpoint", "EndpointService/DeleteEndpoint",
+        "EndpointService/EnableEndpoint", "EndpointService/DisableEndpoint",
+        "EndpointService/RotateEndpointSecret", "EventService/GetEvent", "EventService/ListEvents",
+        "DeliveryService/GetDelivery", "DeliveryService/ListDeliveries",
+        "DeliveryService/ListAttempts", "DeliveryService/RedeliverDelivery",
+        "DeliveryService/CancelDelivery"}) {
     for (const Malformed& malformed : All()) {
       EXPECT_REFUSED(api().CallRaw(absl::StrCat("postrider.v1.", method), malformed.bytes).status,
                      StatusCode::INVALID_ARGUMENT)
@@ -139,6 +139,7 @@ TEST_F(MalformedMessageTest, TextThatIsNotUtf8IsInvalidArgumentInEveryMethod) {
       {"PublisherService/Publish", first},
       {"PublisherService/Publish", second},
       {"PublisherService/BatchPublish", nested},
+      {"PublisherService/StreamPublish", std::string("\x12\x03\x0a\x01\xff", 5)},
       {"EndpointService/CreateEndpoint", nested},
       {"EndpointService/GetEndpoint", first},
       {"EndpointService/ListEndpoints", second},

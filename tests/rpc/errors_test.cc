@@ -83,10 +83,10 @@ TEST(ErrorsTest, RetryLaterSaysWhen) {
 }
 
 TEST(ErrorsTest, WhatIsNotThereYetSaysSo) {
-  const grpc::Status status = Unimplemented("StreamPublish");
+  const grpc::Status status = Unimplemented("WatchEvents");
   EXPECT_EQ(status.error_code(), grpc::StatusCode::UNIMPLEMENTED);
   EXPECT_EQ(status.error_message(),
-            "StreamPublish is not available in this version of postriderd yet");
+            "WatchEvents is not available in this version of postriderd yet");
 }
 
 TEST(ErrorsTest, MalformedMessagesAreTheCallersMistake) {
