@@ -5,6 +5,10 @@ WITH gone AS (
     SELECT delivery_id FROM open_deliveries WHERE event_id = $1::uuid
     ORDER BY delivery_id LIMIT $2::int FOR UPDATE))
   RETURNING *
+), noted AS (
+  -- The node that has them must not start them any more (7: leased deliveries canceled).
+  INSERT INTO endpoint_changes (endpoint_id, kind)
+  SELECT DISTINCT endpoint_id, 7 FROM gone WHERE lease_node IS NOT NULL
 )
 INSERT INTO closed_deliveries (delivery_id, event_id, endpoint_id, env_no, event_type, origin, state,
                                state_reason, attempt_count, create_time, complete_time, lease_token)
