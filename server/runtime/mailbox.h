@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "server/runtime/monotonic_mutex.h"
 
 namespace postrider {
 
@@ -18,26 +18,29 @@ class Mailbox {
  public:
   // Over: what is put from now on is dropped, and Take gives what is left and then false.
   void Close() {
-    absl::MutexLock lock(&mutex_);
+    MonotonicMutexLock lock(&mutex_);
     closed_ = true;
+    mutex_.Notify();
   }
 
   // False: closed.
   bool Put(T item) {
-    absl::MutexLock lock(&mutex_);
+    MonotonicMutexLock lock(&mutex_);
     if (closed_) return false;
     items_.push_back(std::move(item));
+    mutex_.Notify();
     return true;
   }
 
   bool PutAll(std::vector<T> items) {
-    absl::MutexLock lock(&mutex_);
+    MonotonicMutexLock lock(&mutex_);
     if (closed_) return false;
     if (items_.empty()) {
       items_ = std::move(items);
     } else {
       for (T& item : items) items_.push_back(std::move(item));
     }
+    mutex_.Notify();
     return true;
   }
 
@@ -45,22 +48,22 @@ class Mailbox {
   // it into `out`. False: closed and empty.
   bool Take(absl::Duration wait, std::vector<T>& out) {
     out.clear();
-    absl::MutexLock lock(&mutex_);
+    MonotonicMutexLock lock(&mutex_);
     const auto ready = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
       return closed_ || !items_.empty();
     };
-    mutex_.AwaitWithTimeout(absl::Condition(&ready), wait);
+    mutex_.AwaitFor(wait, ready);
     out.swap(items_);
     return !out.empty() || !closed_;
   }
 
   size_t size() const {
-    absl::MutexLock lock(&mutex_);
+    MonotonicMutexLock lock(&mutex_);
     return items_.size();
   }
 
  private:
-  mutable absl::Mutex mutex_;
+  mutable MonotonicMutex mutex_;
   std::vector<T> items_ ABSL_GUARDED_BY(mutex_);
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
 };

@@ -23,24 +23,26 @@ void NamedThread::Join() {
 }
 
 void StopSignal::Stop() {
-  absl::MutexLock lock(&mutex_);
+  MonotonicMutexLock lock(&mutex_);
   stopped_ = true;
+  mutex_.Notify();
 }
 
 void StopSignal::Wake() {
-  absl::MutexLock lock(&mutex_);
+  MonotonicMutexLock lock(&mutex_);
   woken_ = true;
+  mutex_.Notify();
 }
 
 bool StopSignal::stopped() const {
-  absl::MutexLock lock(&mutex_);
+  MonotonicMutexLock lock(&mutex_);
   return stopped_;
 }
 
 bool StopSignal::WaitFor(absl::Duration wait) {
-  absl::MutexLock lock(&mutex_);
+  MonotonicMutexLock lock(&mutex_);
   const auto over = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopped_ || woken_; };
-  mutex_.AwaitWithTimeout(absl::Condition(&over), wait);
+  mutex_.AwaitFor(wait, over);
   woken_ = false;
   return !stopped_;
 }

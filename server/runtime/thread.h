@@ -8,8 +8,8 @@
 #include <thread>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "server/runtime/monotonic_mutex.h"
 
 namespace postrider {
 
@@ -39,7 +39,7 @@ class StopSignal {
   bool WaitFor(absl::Duration wait);
 
  private:
-  mutable absl::Mutex mutex_;
+  mutable MonotonicMutex mutex_;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
   bool woken_ ABSL_GUARDED_BY(mutex_) = false;
 };
