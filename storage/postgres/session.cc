@@ -53,13 +53,13 @@ absl::Status ErrorOf(const PGresult* result) {
       absl::StrCat("PostgreSQL says: ", primary == nullptr ? "nothing" : primary,
                    sqlstate.empty() ? "" : absl::StrCat(" (", sqlstate, ")"));
   // No SQLSTATE: libpq made the error itself because the connection went away.
+  // 53 is a full disk, no memory, too many connections: the server is there and cannot.
   if (sqlstate.empty() || sqlstate.starts_with("57P") || sqlstate.starts_with("08") ||
-      sqlstate == "25006" || sqlstate == "57014") {
+      sqlstate.starts_with("53") || sqlstate == "25006" || sqlstate == "57014") {
     return absl::UnavailableError(message);
   }
   if (sqlstate == "PR001" || sqlstate.starts_with("40")) return absl::AbortedError(message);
   if (sqlstate == "23505") return absl::AlreadyExistsError(message);
-  if (sqlstate.starts_with("53")) return absl::ResourceExhaustedError(message);
   return absl::InternalError(message);
 }
 
@@ -92,6 +92,17 @@ void Session::Close() {
   prepared_.clear();
 }
 
+bool Session::Usable() {
+  if (conn_ == nullptr) return false;
+  // A broken transaction is for whoever is in it to see.
+  if (PQtransactionStatus(conn_) != PQTRANS_IDLE) return true;
+  pollfd descriptor{PQsocket(conn_), POLLIN, 0};
+  while (poll(&descriptor, 1, 0) > 0) {
+    if (PQconsumeInput(conn_) == 0 || PQstatus(conn_) == CONNECTION_BAD) return false;
+  }
+  return true;
+}
+
 absl::Status Session::Broken(const char* what) {
   const std::string reason = conn_ == nullptr ? "" : FirstLine(PQerrorMessage(conn_));
   Close();
@@ -100,7 +111,8 @@ absl::Status Session::Broken(const char* what) {
 }
 
 absl::Status Session::Connect() {
-  if (conn_ != nullptr) return absl::OkStatus();
+  if (Usable()) return absl::OkStatus();
+  Close();
   const auto deadline = After(options_.connect_timeout);
   const char* keywords[] = {"application_name", "client_encoding", "dbname", nullptr};
   const char* values[] = {options_.application_name.c_str(), "UTF8", options_.conninfo.c_str(),
@@ -183,9 +195,7 @@ absl::StatusOr<Result> Session::Await(absl::Duration timeout) {
 }
 
 absl::Status Session::Execute(const char* sql, absl::Duration timeout) {
-  if (conn_ == nullptr) {
-    if (absl::Status status = Connect(); !status.ok()) return status;
-  }
+  if (absl::Status status = Connect(); !status.ok()) return status;
   if (PQsendQuery(conn_, sql) == 0) return Broken("cannot send");
   return Await(timeout).status();
 }

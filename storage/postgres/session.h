@@ -3,11 +3,11 @@
 // deadline has passed the connection is closed, which the server notices within a second.
 //
 // Errors of Run and Transaction:
-// - UNAVAILABLE: no connection, or it broke: whether the statement was committed is unknown.
+// - UNAVAILABLE: no connection, or it broke: whether the statement was committed is unknown. Also
+//   when the database is out of disk, memory or connections.
 // - DEADLINE_EXCEEDED: our deadline passed: unknown as well; the connection was closed.
 // - ABORTED: PR001, deadlock or serialization failure: nothing was stored; may be run again.
 // - ALREADY_EXISTS: unique violation: nothing was stored.
-// - RESOURCE_EXHAUSTED: the database is out of disk, memory or connections: nothing was stored.
 // - INTERNAL: anything else the database says: nothing was stored, a mistake of ours.
 // Messages hold the SQLSTATE and the primary message of the server, never parameters.
 //
@@ -71,6 +71,8 @@ class Session {
   void Close();
 
  private:
+  // Whether there is a connection that PostgreSQL has not ended while nobody was using it.
+  bool Usable();
   absl::Status Connect();
   absl::Status Prepare(const Statement& statement);
   absl::StatusOr<Result> Await(absl::Duration timeout);
