@@ -3,8 +3,6 @@
 #include <errno.h>
 #include <time.h>
 
-#include <algorithm>
-
 #include "server/runtime/clock.h"
 
 namespace postrider {
@@ -31,7 +29,8 @@ void MonotonicMutex::AwaitFor(absl::Duration wait, absl::FunctionRef<bool()> con
     while (!condition()) pthread_cond_wait(&changed_, &mutex_);
     return;
   }
-  const timespec until = absl::ToTimespec(MonotonicNow() + std::max(wait, absl::ZeroDuration()));
+  if (wait <= absl::ZeroDuration()) return;
+  const timespec until = absl::ToTimespec(MonotonicNow() + wait);
   while (!condition()) {
     if (pthread_cond_timedwait(&changed_, &mutex_, &until) == ETIMEDOUT) return;
   }

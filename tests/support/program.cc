@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <fstream>
 
 #include "absl/strings/str_cat.h"
 #include "tests/support/wait.h"
@@ -105,6 +106,14 @@ absl::StatusOr<std::string> Program::ReadLine(absl::Duration timeout) {
     if (got < 0 && errno != EINTR) return SystemError("read");
     if (got > 0) unread_.append(buffer, static_cast<size_t>(got));
   }
+}
+
+int64_t Program::ResidentBytes() const {
+  std::ifstream file(absl::StrCat("/proc/", pid_, "/statm"));
+  int64_t total_pages = 0;
+  int64_t resident_pages = 0;
+  file >> total_pages >> resident_pages;
+  return resident_pages * ::sysconf(_SC_PAGESIZE);
 }
 
 void Program::Signal(int signal) {

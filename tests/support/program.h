@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -34,6 +35,9 @@ class Program {
   Program& operator=(const Program&) = delete;
 
   pid_t pid() const { return pid_; }
+
+  // Its memory in RAM, in bytes; 0 when it has ended.
+  int64_t ResidentBytes() const;
 
   // The next line of standard output, without its end. OUT_OF_RANGE: standard output was closed;
   // DEADLINE_EXCEEDED.

@@ -6,6 +6,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <map>
 #include <optional>
 #include <utility>
 
@@ -22,10 +23,19 @@ namespace postrider::testing {
 namespace {
 
 constexpr absl::Duration kStopTimeout = absl::Seconds(10);
-constexpr absl::Duration kInitdbTimeout = absl::Minutes(1);
+constexpr absl::Duration kMakeTimeout = absl::Minutes(1);
 
-// Makes the cluster as the server would, but syncs nothing to the disk, which can take seconds.
-absl::Status MakeUnsyncedCluster(const std::string& data_dir) {
+absl::Status RunProgram(const std::vector<std::string>& arguments,
+                        const embedded::ClusterLayout& layout) {
+  absl::StatusOr<embedded::ProgramResult> result =
+      embedded::RunToEnd({arguments, layout.run_as}, "", kMakeTimeout);
+  if (!result.ok()) return result.status();
+  return result->exit_code == 0 ? absl::OkStatus() : absl::InternalError(result->output);
+}
+
+// Makes the cluster as the server would, but syncs nothing to the disk, which can take seconds;
+// with `primary`, where one answers, as a copy of that one which follows it.
+absl::Status MakeUnsyncedCluster(const std::string& data_dir, const std::string& primary) {
   absl::StatusOr<embedded::ClusterLayout> layout = embedded::PrepareLayout(data_dir);
   if (!layout.ok()) return layout.status();
   if (layout->major.has_value()) return absl::OkStatus();  // There is one.
@@ -34,14 +44,24 @@ absl::Status MakeUnsyncedCluster(const std::string& data_dir) {
   if (!programs.ok()) return programs.status();
   absl::Status made = embedded::MakePrivateFolder(layout->data, layout->run_as);
   if (!made.ok()) return made;
-  embedded::ProgramCall initdb;
-  initdb.arguments = {programs->Initdb(),     "--pgdata",        layout->data,
-                      "--username=postrider", "--encoding=UTF8", "--locale=C",
-                      "--auth=trust",         "--no-sync",       "--no-instructions"};
-  initdb.run_as = layout->run_as;
-  absl::StatusOr<embedded::ProgramResult> result = embedded::RunToEnd(initdb, "", kInitdbTimeout);
-  if (!result.ok()) return result.status();
-  return result->exit_code == 0 ? absl::OkStatus() : absl::InternalError(result->output);
+  if (!primary.empty()) {
+    return RunProgram({programs->folder + "/pg_basebackup", "--pgdata", layout->data, "--dbname",
+                       primary, "--write-recovery-conf", "--checkpoint=fast", "--no-sync"},
+                      *layout);
+  }
+  return RunProgram(
+      {programs->Initdb(), "--pgdata", layout->data, "--username=postrider", "--encoding=UTF8",
+       "--locale=C", "--auth=trust", "--no-sync", "--no-instructions"},
+      *layout);
+}
+
+// `settings`, with `others` in place of settings of the same name.
+std::vector<std::pair<std::string, std::string>> With(
+    std::vector<std::pair<std::string, std::string>> settings,
+    const std::vector<std::pair<std::string, std::string>>& others) {
+  std::map<std::string, std::string> by_name(settings.begin(), settings.end());
+  for (const auto& [name, value] : others) by_name[name] = value;
+  return {by_name.begin(), by_name.end()};
 }
 
 Rows RowsOf(const PGresult* result) {
@@ -117,16 +137,34 @@ TestCluster& TestCluster::OfProgram() {
   return *cluster;
 }
 
-absl::StatusOr<std::unique_ptr<TestCluster>> TestCluster::Start() {
+absl::StatusOr<std::unique_ptr<TestCluster>> TestCluster::Open(Options options) {
+  if (options.folder.empty()) options.folder = ScratchFolder::NewFolder("cluster");
   absl::StatusOr<std::unique_ptr<embedded::DataDir>> folder =
-      embedded::DataDir::Open(ScratchFolder::NewFolder("cluster"));
+      embedded::DataDir::Open(options.folder);
   if (!folder.ok()) return folder.status();
-  std::unique_ptr<TestCluster> cluster(new TestCluster(*std::move(folder)));
-  if (absl::Status started = cluster->StartAgain(); !started.ok()) return started;
+  return std::unique_ptr<TestCluster>(new TestCluster(*std::move(folder), std::move(options)));
+}
+
+absl::StatusOr<std::unique_ptr<TestCluster>> TestCluster::Start(Options options) {
+  absl::StatusOr<std::unique_ptr<TestCluster>> cluster = Open(std::move(options));
+  if (!cluster.ok()) return cluster;
+  const absl::Status made = MakeUnsyncedCluster((*cluster)->folder_->path(), "");
+  if (!made.ok()) return made;
+  if (absl::Status started = (*cluster)->StartAgain(); !started.ok()) return started;
   return cluster;
 }
 
-TestCluster::TestCluster(std::unique_ptr<embedded::DataDir> folder) : folder_(std::move(folder)) {}
+absl::StatusOr<std::unique_ptr<TestCluster>> TestCluster::StartStandby() {
+  absl::StatusOr<std::unique_ptr<TestCluster>> standby = Open({"", options_.settings});
+  if (!standby.ok()) return standby;
+  const absl::Status made = MakeUnsyncedCluster((*standby)->folder_->path(), cluster_->conninfo());
+  if (!made.ok()) return made;
+  if (absl::Status started = (*standby)->StartAgain(); !started.ok()) return started;
+  return standby;
+}
+
+TestCluster::TestCluster(std::unique_ptr<embedded::DataDir> folder, Options options)
+    : folder_(std::move(folder)), options_(std::move(options)) {}
 
 TestCluster::~TestCluster() {
   if (cluster_ != nullptr) cluster_->Stop(kStopTimeout).IgnoreError();
@@ -135,12 +173,12 @@ TestCluster::~TestCluster() {
 absl::Status TestCluster::StartAgain() {
   embedded::PrivateCluster::Options options;
   options.data_dir = folder_->path();
-  options.extra_settings = {{"fsync", "off"},
-                            {"full_page_writes", "off"},
-                            {"shared_buffers", "64MB"},
-                            {"max_connections", "200"}};
+  options.extra_settings = With({{"fsync", "off"},
+                                 {"full_page_writes", "off"},
+                                 {"shared_buffers", "64MB"},
+                                 {"max_connections", "200"}},
+                                options_.settings);
   cluster_.reset();
-  if (absl::Status made = MakeUnsyncedCluster(folder_->path()); !made.ok()) return made;
   absl::StatusOr<std::unique_ptr<embedded::PrivateCluster>> started =
       embedded::PrivateCluster::Start(std::move(options));
   if (!started.ok()) return started.status();
@@ -150,11 +188,8 @@ absl::Status TestCluster::StartAgain() {
 
 std::unique_ptr<TestDatabase> TestCluster::Make(absl::string_view how) {
   const std::string name = absl::StrCat("test", names_.size() + 1);
-  const auto named = [this](const std::string& database) {
-    return absl::StrReplaceAll(cluster_->conninfo(), {{"dbname=postrider", "dbname=" + database}});
-  };
-  TestDatabase(named("postgres")).Query(absl::StrCat("CREATE DATABASE ", name, how));
-  auto database = std::make_unique<TestDatabase>(named(name));
+  Database("postgres")->Query(absl::StrCat("CREATE DATABASE ", name, how));
+  std::unique_ptr<TestDatabase> database = Database(name);
   names_.emplace(database->conninfo(), name);
   return database;
 }
@@ -167,6 +202,11 @@ std::unique_ptr<TestDatabase> TestCluster::CopyOf(const TestDatabase& original) 
 
 std::string TestCluster::log_path() const {
   return absl::StrCat(folder_->path(), "/postgres/postgres.log");
+}
+
+std::unique_ptr<TestDatabase> TestCluster::Database(const std::string& name) const {
+  return std::make_unique<TestDatabase>(
+      absl::StrReplaceAll(cluster_->conninfo(), {{"dbname=postrider", "dbname=" + name}}));
 }
 
 void TestCluster::Kill() {

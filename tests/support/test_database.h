@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -54,7 +55,15 @@ class TestCluster {
   // The one of this test program, started on first use; the program ends if that fails.
   static TestCluster& OfProgram();
 
-  static absl::StatusOr<std::unique_ptr<TestCluster>> Start();
+  struct Options {
+    std::string folder;  // Where it lies; empty: a new folder of the scratch folder.
+    std::vector<std::pair<std::string, std::string>> settings;  // Over those of a usual one.
+  };
+  static absl::StatusOr<std::unique_ptr<TestCluster>> Start(Options options = {});
+
+  // A hot standby of this one, that follows it by streaming, and becomes a primary with
+  // `SELECT pg_promote()`.
+  absl::StatusOr<std::unique_ptr<TestCluster>> StartStandby();
 
   // Ends it.
   ~TestCluster();
@@ -68,18 +77,27 @@ class TestCluster {
   // What PostgreSQL prints.
   std::string log_path() const;
 
+  // A database that is here already, as of a standby those of its primary.
+  std::unique_ptr<TestDatabase> Database(const std::string& name) const;
+
   // Ends it as a crash would, or in good order, until StartAgain. Databases keep their conninfo.
   void Kill();
   void Stop();
   absl::Status StartAgain();
 
+  // Whether it runs.
+  bool Alive() const { return cluster_->Alive(); }
+
  private:
-  explicit TestCluster(std::unique_ptr<embedded::DataDir> folder);
+  TestCluster(std::unique_ptr<embedded::DataDir> folder, Options options);
+
+  static absl::StatusOr<std::unique_ptr<TestCluster>> Open(Options options);
 
   // `how`: the end of the statement that makes it.
   std::unique_ptr<TestDatabase> Make(absl::string_view how);
 
   const std::unique_ptr<embedded::DataDir> folder_;
+  const Options options_;
   std::unique_ptr<embedded::PrivateCluster> cluster_;
   std::unordered_map<std::string, std::string> names_;  // of the databases, by conninfo
 };

@@ -31,7 +31,9 @@ absl::StatusOr<PostmasterFile> ReadPostmasterFile(const std::string& data) {
     return absl::DataLossError(absl::StrCat(PathIn(data), " has no process id in it"));
   }
   if (lines.size() > kStatusLine) {
-    file.ready = absl::StartsWith(lines[kStatusLine], "ready");
+    // One that follows another server answers as "standby".
+    file.ready = absl::StartsWith(lines[kStatusLine], "ready") ||
+                 absl::StartsWith(lines[kStatusLine], "standby");
     file.stopping = absl::StartsWith(lines[kStatusLine], "stopping");
   }
   return file;
