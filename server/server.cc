@@ -106,6 +106,7 @@ struct Server::Parts {
   DatabaseClock clock;
   Ids ids;
   std::atomic<bool> database_reachable{true};
+  std::atomic<bool> egress_reachable{true};
   std::atomic<bool> draining{false};
   StopSignal hurry;
 
@@ -139,6 +140,7 @@ struct Server::Parts {
   absl::Status StartEngine();
   absl::Status StartServices();
   void UpdateHealth();
+  observe::Readiness Ready() const;
   void Stop();
 };
 
@@ -238,6 +240,15 @@ absl::Status Server::Parts::BuildEngine() {
   surroundings.database_reachable = [this](bool reachable) {
     if (database_reachable.exchange(reachable) != reachable) UpdateHealth();
   };
+  surroundings.egress_reachable = [this](bool reachable) {
+    egress_reachable = reachable;
+    observe::Log(observe::Severity::kWarning,
+                 reachable
+                     ? "hosts can be reached again: everything goes on"
+                     : "hardly any host can be reached from here: sending pauses to probes, and "
+                       "no failure counts until that is over");
+    UpdateHealth();
+  };
   auto random = std::make_shared<absl::BitGen>();
   surroundings.random = [random] { return absl::Uniform<double>(*random, 0.0, 1.0); };
   surroundings.new_attempt_id = [this](absl::Time now) { return ids.Next<AttemptId>(now); };
@@ -279,8 +290,8 @@ absl::Status Server::Parts::StartServices() {
        &event_type_service, &api_key_service, org_service.get()});
   if (!listening.ok()) return listening.status();
   grpc = *std::move(listening);
-  absl::StatusOr<std::unique_ptr<observe::StatusServer>> answering = observe::StatusServer::Start(
-      config.http_listen, [this] { return database_reachable && !draining; });
+  absl::StatusOr<std::unique_ptr<observe::StatusServer>> answering =
+      observe::StatusServer::Start(config.http_listen, [this] { return Ready(); });
   if (!answering.ok()) return answering.status();
   status_server = *std::move(answering);
   UpdateHealth();
@@ -288,7 +299,16 @@ absl::Status Server::Parts::StartServices() {
 }
 
 void Server::Parts::UpdateHealth() {
-  if (grpc != nullptr) grpc->SetServing(database_reachable && !draining);
+  if (grpc == nullptr) return;
+  grpc->SetServing(database_reachable && !draining);
+  grpc->SetEgressReachable(egress_reachable);
+}
+
+observe::Readiness Server::Parts::Ready() const {
+  if (draining) return {false, "not ready: the server is stopping"};
+  if (!database_reachable) return {false, "not ready: the database is out of reach"};
+  if (!egress_reachable) return {true, "ok, but hardly any receiver can be reached from here"};
+  return {true, "ok"};
 }
 
 // Takes down what was built, however far that went: nothing new comes in, what runs is finished or
@@ -314,8 +334,7 @@ void Server::Parts::Stop() {
     engine->Drain();
     const Instant end = MonotonicNow() + config.drain_timeout;
     for (;;) {
-      const dispatch::DispatchLoop::Load load = engine->load();
-      if (load.in_flight == 0 && load.unrecorded == 0 && load.queued == 0) break;
+      if (engine->load().drained()) break;
       if (MonotonicNow() >= end || !hurry.WaitFor(absl::Milliseconds(10))) break;
     }
     // What is still in flight keeps its lease: whoever takes this node's work over logs it as

@@ -39,7 +39,6 @@ struct ClaimedDelivery {
   DeliveryOrigin origin = DeliveryOrigin::kPublish;
   int32_t attempt_count = 0;
   int32_t failure_count = 0;
-  int32_t lost_claims = 0;
   int64_t lease_token = 0;
   std::shared_ptr<const std::string> body;  // null: erased
 };
@@ -66,9 +65,11 @@ struct EndpointTally {
   bool gone = false;      // a 410 that disables it
 };
 
-struct DisabledEndpoint {
+// What a batch left of an endpoint's counter, where it changed it.
+struct EndpointCount {
   EndpointId endpoint_id;
-  DisabledReason reason = DisabledReason::kNone;
+  int32_t consecutive_failures = 0;
+  DisabledReason disabled_reason = DisabledReason::kNone;  // unless the batch disabled it
 };
 
 // Attempts of an endpoint within an hour, of one outcome and about one duration.
@@ -82,7 +83,8 @@ struct EndpointTotal {
 
 struct FreedWork {
   EndpointId endpoint_id;
-  int32_t count = 0;
+  int32_t count = 0;     // that are due again
+  int32_t poisoned = 0;  // that are given up: FAILED, POISONED
 };
 
 // Thread-compatible: each loop thread has its own. Errors: session.h.
@@ -92,6 +94,8 @@ class DispatchStore {
 
   // Endpoints with unleased deliveries, by id, behind `after`.
   virtual absl::StatusOr<std::vector<DueEndpoint>> FindDue(EndpointId after, int32_t limit) = 0;
+  // Of suspects ("A poisonous delivery": two nodes in a row died while they had it) one at most,
+  // and none while the node has one.
   virtual absl::StatusOr<std::vector<ClaimedDelivery>> Claim(const std::vector<ClaimOrder>& orders,
                                                              int32_t node_no,
                                                              absl::Duration lease) = 0;
@@ -102,17 +106,23 @@ class DispatchStore {
 
   // All or nothing; counts alone when there are no outcomes. ABORTED: one of the outcomes lost its
   // lease; LeasesHeld tells which still have theirs.
-  virtual absl::StatusOr<std::vector<DisabledEndpoint>> Record(
+  virtual absl::StatusOr<std::vector<EndpointCount>> Record(
       const std::vector<OutcomeRecord>& outcomes, const std::vector<EndpointTally>& tallies) = 0;
   virtual absl::StatusOr<std::vector<LeaseRef>> LeasesHeld(const std::vector<LeaseRef>& leases) = 0;
   // An outcome that lost its lease ("Attempts and crashes"). True: it was an attempt in flight when
   // its delivery was canceled, and counts for its endpoint.
   virtual absl::StatusOr<bool> RecordLate(const OutcomeRecord& outcome) = 0;
 
+  // Ends the delivery of an outcome that the database refuses: FAILED, POISONED, and its attempt is
+  // logged as ABANDONED. Nothing when it lost its lease.
+  virtual absl::Status Poison(const OutcomeRecord& outcome) = 0;
+
   // Adds to the totals, sorted and each combination once.
   virtual absl::Status AddTotals(const std::vector<EndpointTotal>& totals, int32_t node_no) = 0;
 
-  // Frees leases of nodes that are gone, and of `live` ones those that ran out.
+  // Frees leases of nodes that are gone, and of `live` ones those that ran out. What was with a
+  // node that did not stop cleanly is counted: after two such deaths in a row a delivery is a
+  // suspect, and after three more it is given up.
   virtual absl::StatusOr<std::vector<FreedWork>> TakeOver(const std::vector<int32_t>& gone,
                                                           const std::vector<int32_t>& live,
                                                           int32_t limit, absl::Duration lease) = 0;

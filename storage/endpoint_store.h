@@ -33,9 +33,14 @@ struct EndpointForDispatch {
   std::vector<EndpointSecret> secrets;  // unexpired, newest first
 };
 
+struct EndpointChange {
+  int64_t change_no = 0;
+  EndpointId endpoint_id;
+  bool cancels = false;  // deliveries that nodes had leased, and nothing of the endpoint itself
+};
 struct EndpointChanges {
-  std::vector<EndpointId> changed;  // may name one again that was named before
-  int64_t position = 0;             // where the next call goes on
+  std::vector<EndpointChange> changes;  // may hold some again that an earlier call gave
+  int64_t position = 0;                 // where the next call goes on
 };
 
 // What is done to the current secret when a new one comes.

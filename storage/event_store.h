@@ -74,6 +74,9 @@ struct EventFilter {
   bool include_body = false;
 };
 
+// Deliveries that one transaction may make: about two seconds of work for PostgreSQL.
+inline constexpr int64_t kMaxFanOut = 200000;
+
 // Thread-compatible.
 class EventAcceptor {
  public:
@@ -83,7 +86,7 @@ class EventAcceptor {
   // `batches` gives every event the number of its all-or-nothing batch. One result an event, in
   // order. Keys may not repeat within a call. Errors (session.h) leave nothing behind, or,
   // UNAVAILABLE and DEADLINE_EXCEEDED, an unknown outcome; ABORTED: somebody took one of the keys,
-  // run again.
+  // run again; OUT_OF_RANGE: they would make more than kMaxFanOut deliveries.
   virtual absl::StatusOr<std::vector<AcceptResult>> Accept(const std::vector<NewEvent>& events,
                                                            const std::vector<int32_t>& batches,
                                                            const FanOutLease& lease) = 0;

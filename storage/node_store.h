@@ -36,7 +36,8 @@ class NodeStore {
  public:
   virtual ~NodeStore() = default;
   virtual absl::StatusOr<NodeRegistration> Register(const std::string& node_id) = 0;
-  // NOT_FOUND: others declared this node dead and forgot it.
+  // Of the node registered through this store. One that was forgotten after a long silence comes
+  // back. NOT_FOUND: a later incarnation under its node_id was registered meanwhile.
   virtual absl::StatusOr<HeartbeatAnswer> Heartbeat(int32_t node_no) = 0;
   virtual absl::Status MarkStopped(int32_t node_no) = 0;
   // Rows of nodes that hold no lease any more.

@@ -8,26 +8,6 @@
 namespace postrider::dispatch {
 namespace {
 
-std::optional<AttemptOutcome> FailureOf(http::TransferError error) {
-  switch (error) {
-    case http::TransferError::kNone:
-      return std::nullopt;
-    case http::TransferError::kTimeout:
-      return AttemptOutcome::kTimeout;
-    case http::TransferError::kConnection:
-      return AttemptOutcome::kConnection;
-    case http::TransferError::kDns:
-      return AttemptOutcome::kDns;
-    case http::TransferError::kTls:
-      return AttemptOutcome::kTls;
-    case http::TransferError::kBlocked:
-      return AttemptOutcome::kBlocked;
-    case http::TransferError::kNotStarted:
-      break;  // No attempt, so it has no outcome; nothing sent from here has a start_by.
-  }
-  return AttemptOutcome::kConnection;
-}
-
 bool NameIs(std::string_view name, std::string_view lower) {
   if (name.size() != lower.size()) return false;
   for (size_t i = 0; i < name.size(); ++i) {
@@ -53,6 +33,7 @@ http::Request MakeRequest(uint64_t flight, const WorkItem& item, const Target& t
   request.id = flight;
   request.url = target.url;
   request.body = item.body;
+  request.start_by = item.hold_until;
   request.timeout = target.timeout;
   request.connect_timeout = target.connect_timeout;
   request.headers.reserve(target.headers.size() + 6);
@@ -67,9 +48,28 @@ http::Request MakeRequest(uint64_t flight, const WorkItem& item, const Target& t
   return request;
 }
 
-FinishedAttempt FinishAttempt(const WorkItem& item, const Target& target, absl::Time start_time,
-                              absl::Time end_time, http::Result result, AttemptId id,
-                              double random) {
+std::optional<AttemptOutcome> OutcomeOf(const http::Result& result) {
+  switch (result.error) {
+    case http::TransferError::kNone:
+      return policy::OutcomeOf(std::nullopt, result.status);
+    case http::TransferError::kTimeout:
+      return AttemptOutcome::kTimeout;
+    case http::TransferError::kConnection:
+      return AttemptOutcome::kConnection;
+    case http::TransferError::kDns:
+      return AttemptOutcome::kDns;
+    case http::TransferError::kTls:
+      return AttemptOutcome::kTls;
+    case http::TransferError::kBlocked:
+      return AttemptOutcome::kBlocked;
+    case http::TransferError::kNotStarted:
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+FinishedAttempt FinishAttempt(const WorkItem& item, const Target& target, AttemptTimes times,
+                              http::Result result, Blame blame, AttemptId id, double random) {
   FinishedAttempt finished;
   Attempt& attempt = finished.record.attempt;
   attempt.id = id;
@@ -78,9 +78,9 @@ FinishedAttempt FinishAttempt(const WorkItem& item, const Target& target, absl::
   attempt.endpoint_id = item.endpoint_id;
   attempt.number = item.attempt_count + 1;
   attempt.origin = item.origin;
-  attempt.start_time = start_time;
+  attempt.start_time = times.start;
   attempt.duration = result.duration;
-  attempt.outcome = policy::OutcomeOf(FailureOf(result.error), result.status);
+  attempt.outcome = OutcomeOf(result).value_or(AttemptOutcome::kConnection);
   attempt.http_status = result.status;
   attempt.error = attempt.outcome == AttemptOutcome::kHttpStatus
                       ? "the receiver answered " + std::to_string(result.status)
@@ -93,21 +93,23 @@ FinishedAttempt FinishAttempt(const WorkItem& item, const Target& target, absl::
   policy::FailureFacts facts;
   facts.earlier_failures = item.failure_count;
   facts.http_status = attempt.outcome == AttemptOutcome::kHttpStatus ? result.status : 0;
-  facts.retry_after = RetryAfterOf(result, end_time);
-  facts.attempt_end = end_time;
+  facts.retry_after = RetryAfterOf(result, times.end);
+  facts.attempt_end = times.end;
   facts.random = random;
   const auto input = attempt.outcome == AttemptOutcome::kSucceeded
                          ? policy::DeliveryInput::kSucceeded
-                         : policy::DeliveryInput::kFailed;
+                     : blame == Blame::kUs ? policy::DeliveryInput::kOurOutage
+                                           : policy::DeliveryInput::kFailed;
   const std::optional<policy::Transition> next =
       policy::Next(DeliveryState::kInProgress, input, facts, target.failure);
   OutcomeRecord& record = finished.record;
   record.lease_token = item.lease_token;
   record.state = next->state;
   record.state_reason = next->reason;
-  record.next_attempt_time = next->next_attempt_time.value_or(end_time);
+  record.next_attempt_time = next->next_attempt_time.value_or(times.end);
   record.uses_retry = next->uses_retry;
-  record.complete_time = end_time;
+  record.complete_time = times.end;
+  finished.counts = blame == Blame::kEndpoint;
   finished.disable_threshold = target.disable_threshold;
   finished.disables_endpoint = next->disables_endpoint;
 

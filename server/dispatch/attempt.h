@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/time/time.h"
@@ -17,10 +18,17 @@ namespace postrider::dispatch {
 http::Request MakeRequest(uint64_t flight, const WorkItem& item, const Target& target,
                           absl::Time database_now, std::string signature);
 
-// The record of an attempt that ended at `end_time`, with what becomes of its delivery. `random` is
-// uniform in [0, 1).
-FinishedAttempt FinishAttempt(const WorkItem& item, const Target& target, absl::Time start_time,
-                              absl::Time end_time, http::Result result, AttemptId id,
-                              double random);
+// What the attempt came to. None: its turn never came, so it was none.
+std::optional<AttemptOutcome> OutcomeOf(const http::Result& result);
+
+struct AttemptTimes {
+  absl::Time start;
+  absl::Time end;
+};
+
+// The record of an attempt that ended, with what becomes of its delivery. `random` is uniform in
+// [0, 1).
+FinishedAttempt FinishAttempt(const WorkItem& item, const Target& target, AttemptTimes times,
+                              http::Result result, Blame blame, AttemptId id, double random);
 
 }  // namespace postrider::dispatch

@@ -135,7 +135,14 @@ bool Claimer::TakeOver() {
       return false;
     }
     int count = 0;
-    for (const FreedWork& work : *freed) count += work.count;
+    for (const FreedWork& work : *freed) {
+      count += work.count + work.poisoned;
+      if (work.poisoned == 0) continue;
+      observe::Log(
+          observe::Severity::kError,
+          "deliveries were with servers that died, again and again: they have failed",
+          {{"endpoint_id", work.endpoint_id.ToText()}, {"count", std::to_string(work.poisoned)}});
+    }
     if (count == 0) return true;
     observe::Log(observe::Severity::kWarning, "took over deliveries of nodes that are gone",
                  {{"count", std::to_string(count)}});

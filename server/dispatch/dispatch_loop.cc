@@ -12,6 +12,9 @@ Instant DispatchLoop::Step(std::vector<Input> inputs) {
   if (!turn.loads.empty()) outputs_.load(std::move(turn.loads));
   if (!turn.orders.empty()) outputs_.order(std::move(turn.orders));
   if (!turn.releases.empty()) outputs_.release(std::move(turn.releases));
+  if (dispatcher_.in_outage() != load().in_outage) {
+    outputs_.egress_reachable(!dispatcher_.in_outage());
+  }
   Publish();
   return turn.wake_at;
 }
@@ -20,8 +23,9 @@ void DispatchLoop::Publish() {
   std::vector<EndpointId> congested = dispatcher_.Congested();
   absl::MutexLock lock(&mutex_);
   congested_.swap(congested);
-  load_ = {dispatcher_.in_flight(), dispatcher_.unrecorded(), dispatcher_.queued(),
-           dispatcher_.joined()};
+  load_ = {dispatcher_.in_flight(), dispatcher_.unrecorded(), dispatcher_.orders(),
+           dispatcher_.queued(),    dispatcher_.joined(),     dispatcher_.in_outage(),
+           dispatcher_.draining()};
 }
 
 std::vector<EndpointId> DispatchLoop::Congested() const {

@@ -23,6 +23,7 @@ class DispatchLoop {
     std::function<void(std::vector<EndpointId>)> load;
     std::function<void(std::vector<FinishedAttempt>)> record;
     std::function<void(std::vector<ClaimOrder>)> order;
+    std::function<void(bool)> egress_reachable;  // when it changes
   };
   // What is done to the dispatcher.
   using Input = absl::AnyInvocable<void(Dispatcher&)>;
@@ -34,12 +35,19 @@ class DispatchLoop {
 
   // Thread-safe snapshots of the last turn.
   std::vector<EndpointId> Congested() const;
-  // Attempts in flight, outcomes not stored, deliveries waiting.
   struct Load {
-    int in_flight = 0;
-    int unrecorded = 0;
-    int64_t queued = 0;
-    bool joined = false;  // takes work
+    int in_flight = 0;       // attempts
+    int unrecorded = 0;      // outcomes not stored
+    int orders = 0;          // claims under way
+    int64_t queued = 0;      // deliveries waiting
+    bool joined = false;     // takes work
+    bool in_outage = false;  // sends probes alone
+    bool draining = false;   // starts nothing more
+
+    // Nothing is left to wait for.
+    bool drained() const {
+      return draining && in_flight == 0 && unrecorded == 0 && orders == 0 && queued == 0;
+    }
   };
   Load load() const;
 

@@ -9,8 +9,7 @@ namespace postrider::dispatch {
 namespace {
 
 constexpr absl::Duration kSweepInterval = absl::Seconds(1);
-// Deliveries waiting here for an endpoint: so many times what it may have in flight.
-constexpr int kLookaheadFactor = 8;
+constexpr absl::Duration kVerdictInterval = absl::Milliseconds(20);
 
 // The same on every node and in every build, which absl::Hash is not.
 uint64_t StableHash(const EndpointId& id, int32_t node) {
@@ -31,14 +30,17 @@ int64_t SizeOf(const WorkItem& item) {
 
 Dispatcher::Dispatcher(const DispatchLimits& limits, std::function<double()> random,
                        std::function<AttemptId(absl::Time)> new_attempt_id)
-    : limits_(limits), random_(std::move(random)), new_attempt_id_(std::move(new_attempt_id)) {}
+    : limits_(limits),
+      random_(std::move(random)),
+      new_attempt_id_(std::move(new_attempt_id)),
+      slots_(limits.max_in_flight) {}
 
 Dispatcher::Lane& Dispatcher::LaneOf(EndpointId id) {
   auto [it, is_new] = lanes_.try_emplace(id);
   Lane& lane = it->second;
   if (is_new || (lane.target == nullptr && !lane.load_requested)) {
     lane.load_requested = true;
-    pending_.loads.push_back(id);
+    turn_.loads.push_back(id);
   }
   return lane;
 }
@@ -61,12 +63,13 @@ policy::AdmissionRules Dispatcher::RulesOf(EndpointId id, Lane& lane) const {
   return rules;
 }
 
-int Dispatcher::LookaheadOf(EndpointId id, Lane& lane) const {
-  if (draining_ || !joined_ || lane.target == nullptr) return 0;
-  if (lane.target->state != EndpointState::kEnabled) return 0;
-  if (queued_ >= limits_.max_queued || queued_bytes_ >= limits_.max_queued_bytes) return 0;
+Dispatcher::Capacity Dispatcher::CapacityOf(EndpointId id, Lane& lane) const {
+  if (draining_ || !joined_ || lane.target == nullptr) return {};
+  if (lane.target->state != EndpointState::kEnabled) return {};
+  if (queued_ >= limits_.max_queued || queued_bytes_ >= limits_.max_queued_bytes) return {};
   const int limit = lane.admission.Limit(RulesOf(id, lane));
-  return limit <= 1 ? 2 * limit : std::min(limits_.max_lookahead, kLookaheadFactor * limit);
+  if (in_outage_) return {0, std::min(limit, 1)};  // for a probe
+  return {limit, policy::Lookahead(limit, lane.completions.PerSecond(now_))};
 }
 
 void Dispatcher::MakeReady(EndpointId id, Lane& lane) {
@@ -77,18 +80,35 @@ void Dispatcher::MakeReady(EndpointId id, Lane& lane) {
 
 void Dispatcher::MaybeOrder(EndpointId id, Lane& lane) {
   if (!lane.backlogged || lane.ordered) return;
-  const int lookahead = LookaheadOf(id, lane);
-  const int room = lookahead - static_cast<int>(lane.queue.size());
-  // Asked for when half of it is used up: few statements, and the lane never runs dry.
-  if (room <= 0 || room < lookahead / 2) return;
+  const Capacity capacity = CapacityOf(id, lane);
+  const int waiting = static_cast<int>(lane.queue.size());
+  const int room = capacity.in_flight + capacity.waiting - lane.admission.in_flight() - waiting;
+  // Asked for when half of what waits is used up: few statements, and the lane never runs dry.
+  if (room <= 0 || waiting > capacity.waiting / 2) return;
   lane.ordered = true;
-  pending_.orders.push_back({id, room});
+  ++orders_;
+  turn_.orders.push_back({id, room});
 }
 
-void Dispatcher::UpdateCongestion(EndpointId id, Lane& lane) {
+void Dispatcher::OrderDone(EndpointId id, bool more) {
+  Lane& lane = LaneOf(id);
+  if (lane.ordered) --orders_;
+  lane.ordered = false;
+  lane.backlogged = more;
+  MaybeOrder(id, lane);
+  UpdateCounts(id, lane);
+}
+
+void Dispatcher::UpdateCounts(EndpointId id, Lane& lane) {
+  const int taken = static_cast<int>(lane.queue.size()) + lane.admission.in_flight();
+  if (lane.active != (taken > 0)) {
+    lane.active = !lane.active;
+    active_lanes_ += lane.active ? 1 : -1;
+  }
   // What is accepted for an endpoint that has older work in the database waits behind it.
-  const bool full = lane.target != nullptr &&
-                    static_cast<int>(lane.queue.size()) >= std::max(1, LookaheadOf(id, lane));
+  const Capacity capacity = CapacityOf(id, lane);
+  const bool full =
+      lane.target != nullptr && taken >= std::max(1, capacity.in_flight + capacity.waiting);
   const bool congested = lane.target != nullptr && (lane.backlogged || full);
   if (congested == lane.congested) return;
   lane.congested = congested;
@@ -107,7 +127,7 @@ void Dispatcher::AddWork(std::vector<WorkItem> items) {
     queued_bytes_ += SizeOf(item);
     lane.queue.push_back(std::move(item));
     MakeReady(id, lane);
-    UpdateCongestion(id, lane);
+    UpdateCounts(id, lane);
   }
 }
 
@@ -116,7 +136,7 @@ void Dispatcher::AddBacklog(const std::vector<EndpointId>& endpoints) {
     Lane& lane = LaneOf(id);
     lane.backlogged = true;
     MaybeOrder(id, lane);
-    UpdateCongestion(id, lane);
+    UpdateCounts(id, lane);
   }
 }
 
@@ -125,28 +145,18 @@ void Dispatcher::AddClaimed(const std::vector<ClaimOrder>& orders, std::vector<W
   for (const WorkItem& item : items) ++counts[item.endpoint_id];
   AddWork(std::move(items));
   for (const ClaimOrder& order : orders) {
-    Lane& lane = LaneOf(order.endpoint_id);
-    lane.ordered = false;
     const auto it = counts.find(order.endpoint_id);
-    lane.backlogged = it != counts.end() && it->second >= order.count;
-    MaybeOrder(order.endpoint_id, lane);
-    UpdateCongestion(order.endpoint_id, lane);
+    OrderDone(order.endpoint_id, it != counts.end() && it->second >= order.count);
   }
 }
 
 void Dispatcher::AddClaimFailed(const std::vector<ClaimOrder>& orders) {
   // Found again by the next search for due work.
-  for (const ClaimOrder& order : orders) {
-    Lane& lane = LaneOf(order.endpoint_id);
-    lane.ordered = false;
-    lane.backlogged = false;
-    UpdateCongestion(order.endpoint_id, lane);
-  }
+  for (const ClaimOrder& order : orders) OrderDone(order.endpoint_id, false);
 }
 
-void Dispatcher::AddTargets(std::vector<std::shared_ptr<const Target>> targets,
-                            Instant validated_at) {
-  for (std::shared_ptr<const Target>& target : targets) {
+void Dispatcher::AddNews(EndpointNews news) {
+  for (std::shared_ptr<const Target>& target : news.targets) {
     const EndpointId id = target->id;
     const auto it = lanes_.find(id);
     if (it == lanes_.end()) continue;
@@ -159,54 +169,113 @@ void Dispatcher::AddTargets(std::vector<std::shared_ptr<const Target>> targets,
     lane.load_requested = false;
     MakeReady(id, lane);
     MaybeOrder(id, lane);
-    UpdateCongestion(id, lane);
+    UpdateCounts(id, lane);
   }
-  validated_at_ = validated_at;
+  for (EndpointId id : news.canceled) {
+    const auto it = lanes_.find(id);
+    if (it == lanes_.end() || it->second.queue.empty()) continue;
+    // Those that were not canceled are claimed again.
+    ReleaseQueue(id, it->second);
+    it->second.backlogged = true;
+    MaybeOrder(id, it->second);
+    UpdateCounts(id, it->second);
+  }
+  validated_at_ = news.validated_at;
 }
 
 void Dispatcher::AddResults(std::vector<http::Result> results, Instant now,
                             absl::Time database_now) {
+  now_ = now;
   for (http::Result& result : results) {
     const auto it = flights_.find(result.id);
     if (it == flights_.end()) continue;
     Flight flight = std::move(it->second);
     flights_.erase(it);
-    const EndpointId id = flight.item.endpoint_id;
-    Lane& lane = LaneOf(id);
-    // The endpoint as it stands now says what a failure means: its schedule counts when it fails.
-    const Target& target = lane.target != nullptr ? *lane.target : *flight.target;
+    slots_.OnEnd(flight.failing);
     const absl::Time end_time = std::max(database_now, flight.start_time);
-    FinishedAttempt finished =
-        FinishAttempt(flight.item, target, flight.start_time, end_time, std::move(result),
-                      new_attempt_id_(database_now), random_());
-    lane.last_used = now;
-    if (lane.target != nullptr) {
-      const policy::AdmissionRules rules = RulesOf(id, lane);
-      if (finished.record.attempt.outcome == AttemptOutcome::kSucceeded) {
-        lane.admission.OnSuccess(rules);
-      } else {
-        lane.admission.OnFailure(rules, now);
-      }
-    } else {
-      lane.admission.OnNeutral();
-    }
-    ++unrecorded_;
-    pending_.finished.push_back(std::move(finished));
-    MakeReady(id, lane);
-    MaybeOrder(id, lane);
-    UpdateCongestion(id, lane);
+    End({std::move(flight), std::move(result), now, end_time});
+    ServeStarved();
   }
 }
 
-void Dispatcher::AddRecorded(int count, const std::vector<DisabledEndpoint>& disabled) {
+void Dispatcher::End(Ended ended) {
+  const std::optional<AttemptOutcome> outcome = OutcomeOf(ended.result);
+  if (!outcome) {
+    // It never had its turn: as if it had waited in the lane.
+    const EndpointId id = ended.flight.item.endpoint_id;
+    Lane& lane = LaneOf(id);
+    turn_.releases.push_back({ended.flight.item.id, ended.flight.item.lease_token});
+    lane.admission.OnNeutral();
+    MakeReady(id, lane);
+    UpdateCounts(id, lane);
+    return;
+  }
+  if (*outcome != AttemptOutcome::kBlocked) {
+    const bool unreachable = policy::IsUnreachable(*outcome);
+    outage_.Add(ended.flight.target->url.host(), unreachable, ended.end);
+    if (unreachable && (in_outage_ || outage_.Wary(ended.end))) {
+      held_.push_back(std::move(ended));
+      return;
+    }
+  }
+  Settle(std::move(ended), Blame::kEndpoint);
+}
+
+void Dispatcher::Settle(Ended ended, Blame blame) {
+  const EndpointId id = ended.flight.item.endpoint_id;
+  Lane& lane = LaneOf(id);
+  // The endpoint as it stands now says what a failure means: its schedule counts when it fails.
+  const Target& target = lane.target != nullptr ? *lane.target : *ended.flight.target;
+  FinishedAttempt finished =
+      FinishAttempt(ended.flight.item, target, {ended.flight.start_time, ended.end_time},
+                    std::move(ended.result), blame, new_attempt_id_(ended.end_time), random_());
+  lane.last_used = now_;
+  lane.completions.Add(now_);
+  if (lane.target == nullptr || blame == Blame::kUs) {
+    lane.admission.OnNeutral();
+  } else if (finished.record.attempt.outcome == AttemptOutcome::kSucceeded) {
+    lane.admission.OnSuccess(RulesOf(id, lane));
+  } else {
+    lane.admission.OnFailure(RulesOf(id, lane), now_);
+  }
+  ++unrecorded_;
+  turn_.finished.push_back(std::move(finished));
+  MakeReady(id, lane);
+  MaybeOrder(id, lane);
+  UpdateCounts(id, lane);
+}
+
+// Says of failures that may be our own whose they are, and notices when an outage begins and ends.
+void Dispatcher::SettleHeld(Instant now) {
+  if ((held_.empty() && !in_outage_) || (now < next_verdict_ && !draining_)) return;
+  next_verdict_ = now + kVerdictInterval;
+  const bool was_in_outage = std::exchange(in_outage_, outage_.InOutage(now));
+  if (was_in_outage && !in_outage_) next_sweep_ = now;  // claims go on
+  while (!held_.empty()) {
+    const Instant end = held_.front().end;
+    // What failed in an outage was held when it ended: it is settled before the outage is over.
+    const bool ours = in_outage_ || was_in_outage;
+    if (!ours && !draining_ && !outage_.Cleared(end) && now - end < policy::kOutageWindow) break;
+    Ended ended = std::move(held_.front());
+    held_.pop_front();
+    Settle(std::move(ended), ours ? Blame::kUs : Blame::kEndpoint);
+  }
+}
+
+void Dispatcher::AddRecorded(int count, const std::vector<EndpointCount>& counts) {
   unrecorded_ -= count;
-  for (const DisabledEndpoint& endpoint : disabled) {
+  for (const EndpointCount& endpoint : counts) {
     const auto it = lanes_.find(endpoint.endpoint_id);
     if (it == lanes_.end() || it->second.target == nullptr) continue;
-    auto target = std::make_shared<Target>(*it->second.target);
+    Lane& lane = it->second;
+    // Failures that other nodes saw slow this one down as well.
+    lane.admission.SetConsecutiveFailures(
+        std::max(lane.admission.consecutive_failures(), endpoint.consecutive_failures));
+    if (endpoint.disabled_reason == DisabledReason::kNone) continue;
+    auto target = std::make_shared<Target>(*lane.target);
     target->state = EndpointState::kDisabled;
-    it->second.target = std::move(target);
-    MakeReady(endpoint.endpoint_id, it->second);
+    lane.target = std::move(target);
+    MakeReady(endpoint.endpoint_id, lane);
   }
 }
 
@@ -226,16 +295,16 @@ void Dispatcher::DropQueued(const WorkItem& item) {
   queued_bytes_ -= SizeOf(item);
 }
 
-void Dispatcher::ReleaseFront(Lane& lane, Turn& turn) {
+void Dispatcher::ReleaseFront(Lane& lane) {
   const WorkItem& item = lane.queue.front();
-  turn.releases.push_back({item.id, item.lease_token});
+  turn_.releases.push_back({item.id, item.lease_token});
   DropQueued(item);
   lane.queue.pop_front();
 }
 
-void Dispatcher::ReleaseQueue(EndpointId id, Lane& lane, Turn& turn) {
-  while (!lane.queue.empty()) ReleaseFront(lane, turn);
-  UpdateCongestion(id, lane);
+void Dispatcher::ReleaseQueue(EndpointId id, Lane& lane) {
+  while (!lane.queue.empty()) ReleaseFront(lane);
+  UpdateCounts(id, lane);
 }
 
 bool Dispatcher::PrepareSigner(Lane& lane, absl::Time database_now) {
@@ -256,9 +325,8 @@ bool Dispatcher::PrepareSigner(Lane& lane, absl::Time database_now) {
   return true;
 }
 
-// Starts the first delivery of the lane. False: it could not be prepared and was put aside.
-bool Dispatcher::Start(EndpointId id, Lane& lane, Instant now, absl::Time database_now,
-                       Turn& turn) {
+// Starts the first delivery of the lane, or gives it back when it cannot be signed.
+void Dispatcher::Start(EndpointId id, Lane& lane, Instant now, absl::Time database_now) {
   WorkItem item = std::move(lane.queue.front());
   lane.queue.pop_front();
   DropQueued(item);
@@ -270,48 +338,49 @@ bool Dispatcher::Start(EndpointId id, Lane& lane, Instant now, absl::Time databa
   }
   if (signature.empty()) {
     // Without a signature nothing is sent: the delivery waits until the secret can be used again.
-    turn.releases.push_back({item.id, item.lease_token});
-    return false;
+    turn_.releases.push_back({item.id, item.lease_token});
+    return;
   }
-  const uint64_t flight = next_flight_++;
+  const uint64_t number = next_flight_++;
   lane.admission.OnStart(RulesOf(id, lane), now);
   lane.last_used = now;
   if (target.url.empty()) {
     // The rules for addresses changed since the endpoint was stored.
     http::Result blocked;
-    blocked.id = flight;
+    blocked.id = number;
     blocked.error = http::TransferError::kBlocked;
     blocked.error_text = target.url_error;
     item.body.reset();
-    flights_.emplace(flight, Flight{std::move(item), lane.target, database_now});
-    std::vector<http::Result> results;
-    results.push_back(std::move(blocked));
-    AddResults(std::move(results), now, database_now);
-    return true;
+    End({{std::move(item), lane.target, database_now}, std::move(blocked), now, database_now});
+    return;
   }
-  turn.requests.push_back(MakeRequest(flight, item, target, database_now, std::move(signature)));
+  outage_.Expect(target.url.host(), now);
+  turn_.requests.push_back(MakeRequest(number, item, target, database_now, std::move(signature)));
   item.body.reset();
-  flights_.emplace(flight, Flight{std::move(item), lane.target, database_now});
-  return true;
+  const bool failing = lane.admission.consecutive_failures() > 0;
+  slots_.OnStart(failing);
+  flights_.emplace(number, Flight{std::move(item), lane.target, database_now, failing});
 }
 
-void Dispatcher::ServeLane(EndpointId id, Lane& lane, Instant now, absl::Time database_now,
-                           Turn& turn) {
+void Dispatcher::ServeLane(EndpointId id, Lane& lane, Instant now, absl::Time database_now) {
   if (lane.queue.empty()) return;
   if (draining_) {
-    ReleaseQueue(id, lane, turn);
+    ReleaseQueue(id, lane);
     return;
   }
   if (lane.target == nullptr) return;
   if (lane.target->state != EndpointState::kEnabled) {
-    ReleaseQueue(id, lane, turn);
+    ReleaseQueue(id, lane);
     return;
   }
-  while (!lane.queue.empty() && lane.queue.front().hold_until <= now) ReleaseFront(lane, turn);
-  if (lane.queue.empty()) return;
+  while (!lane.queue.empty() && lane.queue.front().hold_until <= now) ReleaseFront(lane);
+  if (lane.queue.empty()) {
+    UpdateCounts(id, lane);
+    return;
+  }
   const policy::AdmissionRules rules = RulesOf(id, lane);
   if (lane.admission.Limit(rules) == 0) {
-    ReleaseQueue(id, lane, turn);
+    ReleaseQueue(id, lane);
     return;
   }
   Instant retry_at;
@@ -319,20 +388,58 @@ void Dispatcher::ServeLane(EndpointId id, Lane& lane, Instant now, absl::Time da
     if (retry_at < absl::InfiniteDuration()) timers_.push({retry_at, id});
     return;
   }
-  Start(id, lane, now, database_now, turn);
+  if (!slots_.MayStart(lane.admission.in_flight(), lane.admission.consecutive_failures() > 0,
+                       active_lanes_)) {
+    if (!std::exchange(lane.starved, true)) starved_.push_back(id);
+    return;
+  }
+  Start(id, lane, now, database_now);
   MakeReady(id, lane);
   MaybeOrder(id, lane);
-  UpdateCongestion(id, lane);
+  UpdateCounts(id, lane);
 }
 
-void Dispatcher::Sweep(Instant now, Turn& turn) {
+// A slot came free: the endpoint that waits longest may ask again.
+void Dispatcher::ServeStarved() {
+  if (starved_.empty()) return;
+  const EndpointId id = starved_.front();
+  starved_.pop_front();
+  const auto it = lanes_.find(id);
+  if (it == lanes_.end()) return;
+  it->second.starved = false;
+  MakeReady(id, it->second);
+}
+
+void Dispatcher::ServeReady(Instant now, absl::Time database_now) {
+  // While we are cut off, one endpoint after the other is tried.
+  int probes = now >= next_probe_ ? 1 : 0;
+  while (!ready_.empty()) {
+    if (!draining_) {
+      if (slots_.full() || unrecorded() >= limits_.max_unrecorded) return;
+      if (in_outage_ && probes == 0) return;
+    }
+    const EndpointId id = ready_.front();
+    ready_.pop_front();
+    const auto it = lanes_.find(id);
+    if (it == lanes_.end()) continue;
+    it->second.ready = false;
+    const size_t before = turn_.requests.size();
+    ServeLane(id, it->second, now, database_now);
+    if (in_outage_ && turn_.requests.size() > before) {
+      --probes;
+      next_probe_ = now + policy::kProbeInterval;
+    }
+  }
+}
+
+void Dispatcher::Sweep(Instant now) {
   std::vector<EndpointId> idle;
   for (auto& [id, lane] : lanes_) {
-    while (!lane.queue.empty() && lane.queue.front().hold_until <= now) ReleaseFront(lane, turn);
-    UpdateCongestion(id, lane);
+    while (!lane.queue.empty() && lane.queue.front().hold_until <= now) ReleaseFront(lane);
+    UpdateCounts(id, lane);
     MaybeOrder(id, lane);
-    if (lane.queue.empty() && lane.admission.in_flight() == 0 && !lane.ordered && !lane.ready &&
-        !lane.backlogged && now - lane.last_used > limits_.idle_lane_life) {
+    if (!lane.active && !lane.ordered && !lane.ready && !lane.backlogged &&
+        now - lane.last_used > limits_.idle_lane_life) {
       idle.push_back(id);
     }
   }
@@ -344,36 +451,27 @@ void Dispatcher::Sweep(Instant now, Turn& turn) {
 }
 
 Turn Dispatcher::Run(Instant now, absl::Time database_now) {
-  Turn turn;
+  now_ = now;
   if (joined_ != (now >= joined_at_)) {
     joined_ = !joined_;
     next_sweep_ = now;
   }
-  if (now >= next_sweep_) Sweep(now, turn);
+  SettleHeld(now);
+  if (now >= next_sweep_) Sweep(now);
   while (!timers_.empty() && timers_.top().at <= now) {
     const EndpointId id = timers_.top().endpoint_id;
     timers_.pop();
     if (const auto it = lanes_.find(id); it != lanes_.end()) MakeReady(id, it->second);
   }
   const bool fresh = joined_ && now - validated_at_ <= limits_.max_target_age && now < alive_until_;
-  if (fresh || draining_) {
-    while (!ready_.empty() && (draining_ || (in_flight() < limits_.max_in_flight &&
-                                             unrecorded_ < limits_.max_unrecorded))) {
-      const EndpointId id = ready_.front();
-      ready_.pop_front();
-      const auto it = lanes_.find(id);
-      if (it == lanes_.end()) continue;
-      it->second.ready = false;
-      ServeLane(id, it->second, now, database_now, turn);
-    }
-  }
+  if (fresh || draining_) ServeReady(now, database_now);
+
+  Turn turn = std::exchange(turn_, {});
   turn.wake_at = next_sweep_;
   if (!joined_) turn.wake_at = std::min(turn.wake_at, joined_at_);
   if (!timers_.empty()) turn.wake_at = std::min(turn.wake_at, timers_.top().at);
-
-  turn.loads = std::exchange(pending_.loads, {});
-  turn.finished = std::exchange(pending_.finished, {});
-  turn.orders = std::exchange(pending_.orders, {});
+  if (!held_.empty()) turn.wake_at = std::min(turn.wake_at, next_verdict_);
+  if (in_outage_ && !ready_.empty()) turn.wake_at = std::min(turn.wake_at, next_probe_);
   return turn;
 }
 

@@ -3,7 +3,8 @@
 // simulation drives many.
 //
 // Endpoints are served in turn, one attempt each, so none holds up another. A delivery here is
-// leased to this node; it starts, or it is released when its turn does not come in time.
+// leased to this node; it starts, or it is released when its turn does not come in time. A failure
+// that may be our own (policy/egress_outage.h) waits for its verdict before it is recorded.
 
 #pragma once
 
@@ -22,6 +23,9 @@
 #include "server/dispatch/work.h"
 #include "server/http/request.h"
 #include "server/policy/admission.h"
+#include "server/policy/egress_outage.h"
+#include "server/policy/lookahead.h"
+#include "server/policy/node_slots.h"
 #include "server/runtime/clock.h"
 #include "storage/dispatch_store.h"
 
@@ -30,7 +34,6 @@ namespace postrider::dispatch {
 struct DispatchLimits {
   int max_in_flight = 2048;                       // attempts of this node
   int max_unrecorded = 8192;                      // attempts ended whose outcome is not stored yet
-  int max_lookahead = 1024;                       // deliveries of one endpoint waiting here
   int64_t max_queued = 100000;                    // deliveries waiting here in all
   int64_t max_queued_bytes = int64_t{256} << 20;  // and their bodies
   // An endpoint as it was read longer ago than this starts nothing (SEMANTICS: changes hold after
@@ -67,10 +70,10 @@ class Dispatcher {
   void AddClaimed(const std::vector<ClaimOrder>& orders, std::vector<WorkItem> items);
   // An order that came to nothing because the database was away.
   void AddClaimFailed(const std::vector<ClaimOrder>& orders);
-  // What was read, valid as of the instant `validated_at`; also that nothing else changed before.
-  void AddTargets(std::vector<std::shared_ptr<const Target>> targets, Instant validated_at);
+  void AddNews(EndpointNews news);
   void AddResults(std::vector<http::Result> results, Instant now, absl::Time database_now);
-  void AddRecorded(int count, const std::vector<DisabledEndpoint>& disabled);
+  // So many outcomes are stored; what the failure counters of endpoints are in the database since.
+  void AddRecorded(int count, const std::vector<EndpointCount>& counts);
   void SetCluster(Cluster cluster);
   // When this node may start attempts: before, others may not share with it yet; afterwards, they
   // may think it dead.
@@ -86,15 +89,22 @@ class Dispatcher {
   // Endpoints whose queue is full here: what is accepted for them stays in the database.
   std::vector<EndpointId> Congested() const;
   int in_flight() const { return static_cast<int>(flights_.size()); }
-  int unrecorded() const { return unrecorded_; }
+  // Ended attempts whose outcome is not stored, those that wait for a verdict included.
+  int unrecorded() const { return unrecorded_ + static_cast<int>(held_.size()); }
+  // Claims under way.
+  int orders() const { return orders_; }
+  // Sending is paused to probes, because it is us who are cut off.
+  bool in_outage() const { return in_outage_; }
   // Whether this node takes work: what is accepted before is left to the others.
   bool joined() const { return joined_; }
   int64_t queued() const { return queued_; }
+  bool draining() const { return draining_; }
 
  private:
   struct Lane {
     std::deque<WorkItem> queue;
     policy::Admission admission;
+    policy::CompletionRate completions;
     std::shared_ptr<const Target> target;
     std::unique_ptr<signing::Signer> signer;
     absl::Time signer_until;  // when one of its secrets expires
@@ -103,6 +113,8 @@ class Dispatcher {
     bool backlogged = false;  // there is or may be unleased work due in the database
     bool ordered = false;     // a claim is under way
     bool congested = false;   // in congested_
+    bool starved = false;     // in starved_
+    bool active = false;      // counted in active_lanes_
     int rank = 0;             // of this node
     int64_t cluster_version = 0;
     Instant last_used;
@@ -111,6 +123,14 @@ class Dispatcher {
     WorkItem item;  // without its body
     std::shared_ptr<const Target> target;
     absl::Time start_time;
+    bool failing = false;  // as it was told to slots_
+  };
+  // An attempt that ended, before it is known what that means.
+  struct Ended {
+    Flight flight;
+    http::Result result;
+    Instant end;
+    absl::Time end_time;
   };
   struct Timer {
     Instant at;
@@ -120,17 +140,28 @@ class Dispatcher {
 
   Lane& LaneOf(EndpointId id);
   policy::AdmissionRules RulesOf(EndpointId id, Lane& lane) const;
-  int LookaheadOf(EndpointId id, Lane& lane) const;
+  // What may be here of an endpoint: in flight, and waiting behind that.
+  struct Capacity {
+    int in_flight = 0;
+    int waiting = 0;
+  };
+  Capacity CapacityOf(EndpointId id, Lane& lane) const;
   void MakeReady(EndpointId id, Lane& lane);
   void MaybeOrder(EndpointId id, Lane& lane);
-  void UpdateCongestion(EndpointId id, Lane& lane);
-  void ServeLane(EndpointId id, Lane& lane, Instant now, absl::Time database_now, Turn& turn);
-  bool Start(EndpointId id, Lane& lane, Instant now, absl::Time database_now, Turn& turn);
+  void OrderDone(EndpointId id, bool more);
+  void UpdateCounts(EndpointId id, Lane& lane);
+  void ServeLane(EndpointId id, Lane& lane, Instant now, absl::Time database_now);
+  void Start(EndpointId id, Lane& lane, Instant now, absl::Time database_now);
   bool PrepareSigner(Lane& lane, absl::Time database_now);
-  void ReleaseQueue(EndpointId id, Lane& lane, Turn& turn);
-  void ReleaseFront(Lane& lane, Turn& turn);
+  void ReleaseQueue(EndpointId id, Lane& lane);
+  void ReleaseFront(Lane& lane);
   void DropQueued(const WorkItem& item);
-  void Sweep(Instant now, Turn& turn);
+  void ServeReady(Instant now, absl::Time database_now);
+  void ServeStarved();
+  void End(Ended ended);
+  void Settle(Ended ended, Blame blame);
+  void SettleHeld(Instant now);
+  void Sweep(Instant now);
 
   const DispatchLimits limits_;
   const std::function<double()> random_;
@@ -138,12 +169,22 @@ class Dispatcher {
 
   absl::node_hash_map<EndpointId, Lane> lanes_;
   std::deque<EndpointId> ready_;
+  std::deque<EndpointId> starved_;  // had work, but others have their share of the slots
   std::priority_queue<Timer, std::vector<Timer>, std::greater<Timer>> timers_;
   absl::flat_hash_map<EndpointId, bool> congested_;
   absl::flat_hash_map<uint64_t, Flight> flights_;
   uint64_t next_flight_ = 1;
 
+  policy::NodeSlots slots_;
+  policy::EgressOutage outage_;
+  std::deque<Ended> held_;  // wait for a verdict, in order of their end
+  bool in_outage_ = false;
+  Instant next_verdict_ = -absl::InfiniteDuration();
+  Instant next_probe_ = -absl::InfiniteDuration();
+
   int unrecorded_ = 0;
+  int orders_ = 0;
+  int active_lanes_ = 0;  // with deliveries in flight or waiting
   int64_t queued_ = 0;
   int64_t queued_bytes_ = 0;
   Instant validated_at_ = -absl::InfiniteDuration();
@@ -154,7 +195,8 @@ class Dispatcher {
   bool draining_ = false;
   Cluster cluster_;
   int64_t cluster_version_ = 1;
-  Turn pending_;  // what Add... left for the next turn
+  Instant now_ = -absl::InfiniteDuration();  // of the last turn or result
+  Turn turn_;                                // what Add... and Run put together
 };
 
 }  // namespace postrider::dispatch

@@ -17,12 +17,12 @@ constexpr size_t kMaxKnown = 1 << 20;
 
 EndpointWatch::EndpointWatch(std::unique_ptr<EndpointReader> reader, const security::KeyRing& keys,
                              http::DestinationPolicy policy, DeliveryDefaults defaults,
-                             OnTargets on_targets, const DatabaseClock& clock)
+                             OnNews on_news, const DatabaseClock& clock)
     : reader_(std::move(reader)),
       keys_(keys),
       policy_(std::move(policy)),
       defaults_(std::move(defaults)),
-      on_targets_(std::move(on_targets)),
+      on_news_(std::move(on_news)),
       clock_(clock) {}
 
 Instant EndpointWatch::Step(std::vector<EndpointId> asked) {
@@ -42,13 +42,17 @@ void EndpointWatch::Poll(bool check_changes, Instant started) {
                            {{"error", std::string(changes.status().message())}});
       return;
     }
-    for (EndpointId id : changes->changed) {
-      if (known_.contains(id)) wanted_.insert(id);
+    absl::flat_hash_set<int64_t> given;
+    for (const EndpointChange& change : changes->changes) {
+      given.insert(change.change_no);
+      if (seen_.contains(change.change_no) || !known_.contains(change.endpoint_id)) continue;
+      (change.cancels ? canceled_ : wanted_).insert(change.endpoint_id);
     }
+    seen_ = std::move(given);
     // A position is noted only now that its changes are among the wanted.
     position_ = changes->position;
   }
-  std::vector<std::shared_ptr<const Target>> targets;
+  EndpointNews news;
   while (!wanted_.empty()) {
     std::vector<EndpointId> ids;
     for (auto it = wanted_.begin(); it != wanted_.end() && ids.size() < kLoadAtOnce; ++it) {
@@ -72,11 +76,14 @@ void EndpointWatch::Poll(bool check_changes, Instant started) {
       }
       if (known_.size() >= kMaxKnown) known_.clear();
       known_.insert(stored.endpoint.id);
-      targets.push_back(*std::move(target));
+      news.targets.push_back(*std::move(target));
     }
   }
   if (check_changes) validated_at_ = started;
-  on_targets_(std::move(targets), validated_at_);
+  news.canceled.assign(canceled_.begin(), canceled_.end());
+  canceled_.clear();
+  news.validated_at = validated_at_;
+  on_news_(std::move(news));
 }
 
 }  // namespace postrider::dispatch

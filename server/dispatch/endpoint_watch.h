@@ -4,6 +4,7 @@
 
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -19,13 +20,10 @@ namespace postrider::dispatch {
 class EndpointWatch {
  public:
   using Input = EndpointId;  // to be read
-  // Endpoints that were read, and since when everything read before and not among them is
-  // unchanged.
-  using OnTargets =
-      std::function<void(std::vector<std::shared_ptr<const Target>>, Instant validated_at)>;
+  using OnNews = std::function<void(EndpointNews)>;
 
   EndpointWatch(std::unique_ptr<EndpointReader> reader, const security::KeyRing& keys,
-                http::DestinationPolicy policy, DeliveryDefaults defaults, OnTargets on_targets,
+                http::DestinationPolicy policy, DeliveryDefaults defaults, OnNews on_news,
                 const DatabaseClock& clock);
 
   Instant Step(std::vector<EndpointId> asked);
@@ -39,11 +37,13 @@ class EndpointWatch {
   const security::KeyRing& keys_;
   const http::DestinationPolicy policy_;
   const DeliveryDefaults defaults_;
-  const OnTargets on_targets_;
+  const OnNews on_news_;
   const DatabaseClock& clock_;
   absl::flat_hash_set<EndpointId> wanted_;
   int64_t position_ = 0;
+  absl::flat_hash_set<int64_t> seen_;  // changes behind the position that were given already
   absl::flat_hash_set<EndpointId> known_;
+  absl::flat_hash_set<EndpointId> canceled_;  // not told yet
   Instant validated_at_ = -absl::InfiniteDuration();
   Instant next_poll_ = -absl::InfiniteDuration();
 };

@@ -11,6 +11,8 @@
 namespace postrider::dispatch {
 namespace {
 
+constexpr char kNotStored[] = "what the receiver sent could not be stored";
+
 std::vector<OutcomeRecord> RecordsOf(const std::vector<FinishedAttempt>& batch) {
   std::vector<OutcomeRecord> records;
   records.reserve(batch.size());
@@ -28,7 +30,7 @@ std::vector<EndpointTally> TalliesOf(const std::vector<FinishedAttempt>& batch) 
   };
   std::map<EndpointId, Ended> endpoints;
   for (const FinishedAttempt& attempt : batch) {
-    if (attempt.record.attempt.origin == DeliveryOrigin::kTest) continue;
+    if (!attempt.counts || attempt.record.attempt.origin == DeliveryOrigin::kTest) continue;
     Ended& ended = endpoints[attempt.record.attempt.endpoint_id];
     ended.outcomes.push_back(attempt.record.attempt.outcome);
     ended.threshold = attempt.disable_threshold;
@@ -76,8 +78,8 @@ void Recorder::StoreNext() {
   std::vector<FinishedAttempt> batch(std::make_move_iterator(waiting_.begin()),
                                      std::make_move_iterator(end));
   waiting_.erase(waiting_.begin(), end);
-  std::vector<DisabledEndpoint> disabled;
-  const absl::Status status = Store(batch, disabled);
+  std::vector<EndpointCount> counts;
+  const absl::Status status = Store(batch, counts);
   if (status.ok()) {
     batch_size_ = std::min(kMaxBatch, 2 * batch_size_);
     backoff_ = kFirstBackoff;
@@ -88,34 +90,48 @@ void Recorder::StoreNext() {
     backoff_ = std::min(2 * backoff_, kLongestBackoff);
   } else if (batch.size() > 1) {
     batch_size_ = batch.size() / 2;
-  } else {
-    const Attempt& attempt = batch[0].record.attempt;
-    observe::Log(observe::Severity::kError, "an outcome cannot be stored and is given up",
-                 {{"delivery_id", attempt.delivery_id.ToText()},
-                  {"attempt", std::to_string(attempt.number)},
-                  {"error", std::string(status.message())}});
+  } else if (GiveUp(batch[0], status)) {
     batch.clear();
   }
   waiting_.insert(waiting_.begin(), std::make_move_iterator(batch.begin()),
                   std::make_move_iterator(batch.end()));
   const int count = static_cast<int>(size - batch.size());
-  if (count > 0) on_recorded_(count, std::move(disabled));
+  if (count > 0) on_recorded_(count, std::move(counts));
+}
+
+bool Recorder::GiveUp(FinishedAttempt& finished, const absl::Status& status) {
+  Attempt& attempt = finished.record.attempt;
+  const bool bare = attempt.response_headers.empty() && attempt.response_body.empty() &&
+                    attempt.error == kNotStored;
+  const absl::Status given_up = bare ? store_->Poison(finished.record) : absl::OkStatus();
+  observe::Log(observe::Severity::kError,
+               !bare ? "an outcome is stored without what the receiver sent"
+               : given_up.ok()
+                   ? "an outcome cannot be stored: its delivery has failed"
+                   : "an outcome cannot be stored and is given up: its attempt will be ABANDONED",
+               {{"delivery_id", attempt.delivery_id.ToText()},
+                {"attempt", std::to_string(attempt.number)},
+                {"error", std::string(status.message())}});
+  attempt.response_headers.clear();
+  attempt.response_body.clear();
+  attempt.error = kNotStored;
+  return bare;
 }
 
 absl::Status Recorder::Store(std::vector<FinishedAttempt>& batch,
-                             std::vector<DisabledEndpoint>& disabled) {
-  absl::StatusOr<std::vector<DisabledEndpoint>> stored =
+                             std::vector<EndpointCount>& counts) {
+  absl::StatusOr<std::vector<EndpointCount>> stored =
       store_->Record(RecordsOf(batch), TalliesOf(batch));
   // A lost lease, and also what a commit with an unknown outcome looks like when it is tried again.
-  if (absl::IsAborted(stored.status())) return StoreApart(batch, disabled);
+  if (absl::IsAborted(stored.status())) return StoreApart(batch, counts);
   if (!stored.ok()) return stored.status();
-  disabled.insert(disabled.end(), stored->begin(), stored->end());
+  counts.insert(counts.end(), stored->begin(), stored->end());
   batch.clear();
   return absl::OkStatus();
 }
 
 absl::Status Recorder::StoreApart(std::vector<FinishedAttempt>& batch,
-                                  std::vector<DisabledEndpoint>& disabled) {
+                                  std::vector<EndpointCount>& counts) {
   std::vector<LeaseRef> leases;
   for (const FinishedAttempt& attempt : batch) {
     leases.push_back({attempt.record.attempt.delivery_id, attempt.record.lease_token});
@@ -136,25 +152,24 @@ absl::Status Recorder::StoreApart(std::vector<FinishedAttempt>& batch,
       batch.pop_back();
       continue;
     }
-    absl::StatusOr<bool> counts = store_->RecordLate(record);
-    if (counts.ok() && *counts) {
-      absl::StatusOr<std::vector<DisabledEndpoint>> counted =
-          store_->Record({}, TalliesOf({attempt}));
-      if (counted.ok()) disabled.insert(disabled.end(), counted->begin(), counted->end());
+    absl::StatusOr<bool> late = store_->RecordLate(record);
+    if (late.ok() && *late) {
+      absl::StatusOr<std::vector<EndpointCount>> counted = store_->Record({}, TalliesOf({attempt}));
+      if (counted.ok()) counts.insert(counts.end(), counted->begin(), counted->end());
     }
-    if (!counts.ok()) {
+    if (!late.ok()) {
       for (FinishedAttempt& other : rest) batch.push_back(std::move(other));
-      return counts.status();
+      return late.status();
     }
     batch.pop_back();
   }
   std::reverse(rest.begin(), rest.end());
   batch = std::move(rest);
   if (batch.empty()) return absl::OkStatus();
-  absl::StatusOr<std::vector<DisabledEndpoint>> stored =
+  absl::StatusOr<std::vector<EndpointCount>> stored =
       store_->Record(RecordsOf(batch), TalliesOf(batch));
   if (!stored.ok()) return stored.status();
-  disabled.insert(disabled.end(), stored->begin(), stored->end());
+  counts.insert(counts.end(), stored->begin(), stored->end());
   batch.clear();
   return absl::OkStatus();
 }

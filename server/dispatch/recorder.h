@@ -25,8 +25,8 @@ class Recorder {
  public:
   // Bounded by what the dispatcher lets be unrecorded.
   using Input = FinishedAttempt;
-  // Called when outcomes are done with: how many, and which endpoints they disabled.
-  using OnRecorded = std::function<void(int count, std::vector<DisabledEndpoint> disabled)>;
+  // Called when outcomes are done with: how many, and what they left of endpoints' counters.
+  using OnRecorded = std::function<void(int count, std::vector<EndpointCount> counts)>;
 
   Recorder(std::unique_ptr<DispatchStore> store, int32_t node_no, OnRecorded on_recorded,
            const DatabaseClock& clock);
@@ -44,11 +44,12 @@ class Recorder {
   static constexpr absl::Duration kLongestBackoff = absl::Seconds(2);
 
   void StoreNext();
+  // False: without what the receiver sent it may be stored yet.
+  bool GiveUp(FinishedAttempt& attempt, const absl::Status& status);
   // What is left in `batch` afterwards is not stored.
-  absl::Status Store(std::vector<FinishedAttempt>& batch, std::vector<DisabledEndpoint>& disabled);
+  absl::Status Store(std::vector<FinishedAttempt>& batch, std::vector<EndpointCount>& counts);
   // Sorts out a batch in which a lease was lost.
-  absl::Status StoreApart(std::vector<FinishedAttempt>& batch,
-                          std::vector<DisabledEndpoint>& disabled);
+  absl::Status StoreApart(std::vector<FinishedAttempt>& batch, std::vector<EndpointCount>& counts);
 
   const std::unique_ptr<DispatchStore> store_;
   const int32_t node_no_;
@@ -56,7 +57,8 @@ class Recorder {
   const DatabaseClock& clock_;
   std::deque<FinishedAttempt> waiting_;
   // One outcome that the database will never take must not hold up the others: a batch that is
-  // refused is halved until that one is alone and is given up.
+  // refused is halved until that one is alone. It is stored without what the receiver sent, and if
+  // that is refused too its delivery is given up (POISONED).
   size_t batch_size_ = kMaxBatch;
   absl::Duration backoff_ = kFirstBackoff;
   Instant retry_at_ = -absl::InfiniteDuration();

@@ -13,6 +13,7 @@
 #include "absl/time/time.h"
 #include "server/http/url.h"
 #include "server/policy/transition.h"
+#include "server/runtime/clock.h"
 #include "server/security/sealer.h"
 #include "server/signing/signature.h"
 #include "storage/endpoint_store.h"
@@ -49,6 +50,15 @@ struct Target {
   double rate_per_second = 0;
   absl::Duration timeout;
   absl::Duration connect_timeout;
+};
+
+// What a look for changes of endpoints found.
+struct EndpointNews {
+  std::vector<std::shared_ptr<const Target>> targets;  // those that were read
+  // Deliveries of these were canceled one by one: what waits here may be among them.
+  std::vector<EndpointId> canceled;
+  // Everything read before, and not among the targets, is unchanged as of then.
+  Instant validated_at = -absl::InfiniteDuration();
 };
 
 // FAILED_PRECONDITION or DATA_LOSS when secrets do not open: the master key is another one.

@@ -13,7 +13,7 @@ int32_t DurationBucket(absl::Duration duration) {
 void Totals::Add(const std::vector<FinishedAttempt>& batch) {
   for (const FinishedAttempt& finished : batch) {
     const Attempt& attempt = finished.record.attempt;
-    if (attempt.origin == DeliveryOrigin::kTest) continue;
+    if (!finished.counts || attempt.origin == DeliveryOrigin::kTest) continue;
     const int64_t seconds = absl::ToUnixSeconds(finished.record.complete_time);
     const absl::Time hour = absl::FromUnixSeconds(seconds - seconds % 3600);
     ++counts_[{attempt.endpoint_id, hour, attempt.outcome, DurationBucket(attempt.duration)}];

@@ -21,14 +21,18 @@ struct WorkItem {
   int32_t failure_count = 0;
   int64_t lease_token = 0;
   std::shared_ptr<const std::string> body;
-  Instant hold_until;  // not started by then: given back
+  Instant hold_until;  // not started by then, inside the HTTP loop included: given back
 };
+
+// Whose a failure is. One of ours counts for nothing and uses up no retry.
+enum class Blame { kEndpoint, kUs };
 
 // An attempt that ended, for the recorder.
 struct FinishedAttempt {
   OutcomeRecord record;
   int disable_threshold = 0;
   bool disables_endpoint = false;  // 410
+  bool counts = true;              // for the endpoint's counter and statistics
 };
 
 }  // namespace postrider::dispatch

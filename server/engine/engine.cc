@@ -36,20 +36,18 @@ Engine::Engine(Stores stores, const Options& options, Surroundings surroundings,
                 DispatchOutputs(surroundings), clock),
       record_(
           "record", std::move(stores.record), node_no_,
-          [this](int count, std::vector<DisabledEndpoint> disabled) {
-            OnRecorded(count, std::move(disabled));
+          [this](int count, std::vector<EndpointCount> counts) {
+            OnRecorded(count, std::move(counts));
           },
           clock),
       claim_("claim", std::move(stores.claim), ClaimOptionsOf(options, hold_), ClaimOutputs(),
              clock),
       endpoints_(
           "endpoints", std::move(stores.endpoints), keys, options.policy, options.defaults,
-          [this](std::vector<std::shared_ptr<const dispatch::Target>> targets,
-                 Instant validated_at) {
-            dispatch_.Put(
-                [targets = std::move(targets), validated_at](dispatch::Dispatcher& d) mutable {
-                  d.AddTargets(std::move(targets), validated_at);
-                });
+          [this](dispatch::EndpointNews news) {
+            dispatch_.Put([news = std::move(news)](dispatch::Dispatcher& d) mutable {
+              d.AddNews(std::move(news));
+            });
           },
           clock),
       heartbeat_("heartbeat", std::move(stores.nodes), options.self, HeartbeatOutputs(surroundings),
@@ -71,6 +69,7 @@ Engine::Dispatch::Outputs Engine::DispatchOutputs(Surroundings& surroundings) {
   outputs.record = [this](std::vector<dispatch::FinishedAttempt> attempts) {
     record_.PutAll(std::move(attempts));
   };
+  outputs.egress_reachable = std::move(surroundings.egress_reachable);
   outputs.order = [this](std::vector<ClaimOrder> orders) {
     claim_.Put({.orders = std::move(orders)});
   };
@@ -158,15 +157,16 @@ void Engine::OnAccepted(const std::vector<NewEvent>& accepted,
       });
 }
 
-void Engine::OnRecorded(int count, std::vector<DisabledEndpoint> disabled) {
-  for (const DisabledEndpoint& endpoint : disabled) {
-    observe::Log(
-        observe::Severity::kWarning, "disabled an endpoint",
-        {{"endpoint_id", endpoint.endpoint_id.ToText()},
-         {"reason", endpoint.reason == DisabledReason::kGone ? "gone" : "consecutive failures"}});
+void Engine::OnRecorded(int count, std::vector<EndpointCount> counts) {
+  for (const EndpointCount& endpoint : counts) {
+    if (endpoint.disabled_reason == DisabledReason::kNone) continue;
+    const bool gone = endpoint.disabled_reason == DisabledReason::kGone;
+    observe::Log(observe::Severity::kWarning, "disabled an endpoint",
+                 {{"endpoint_id", endpoint.endpoint_id.ToText()},
+                  {"reason", gone ? "gone" : "consecutive failures"}});
   }
-  dispatch_.Put([count, disabled = std::move(disabled)](dispatch::Dispatcher& d) {
-    d.AddRecorded(count, disabled);
+  dispatch_.Put([count, counts = std::move(counts)](dispatch::Dispatcher& d) {
+    d.AddRecorded(count, counts);
   });
 }
 

@@ -40,11 +40,13 @@ struct Options {
   http::DestinationPolicy policy;
 };
 
-// What the engine needs of its surroundings. The first two are called by its loops; must not block.
+// What the engine needs of its surroundings. The first three are called by its loops; must not
+// block.
 struct Surroundings {
   std::function<void(std::vector<http::Request>)> send;
   std::function<void(bool)> database_reachable;
-  std::function<double()> random;  // uniform in [0, 1)
+  std::function<void(bool)> egress_reachable;  // false: our own outage (policy/egress_outage.h)
+  std::function<double()> random;              // uniform in [0, 1)
   std::function<AttemptId(absl::Time)> new_attempt_id;
 };
 
@@ -97,7 +99,7 @@ class Engine {
   FanOutLease NextLease() const;
   void OnAccepted(const std::vector<NewEvent>& accepted, const std::vector<AcceptResult>& results,
                   Instant begun);
-  void OnRecorded(int count, std::vector<DisabledEndpoint> disabled);
+  void OnRecorded(int count, std::vector<EndpointCount> counts);
 
   const int32_t node_no_;
   const absl::Duration lease_;

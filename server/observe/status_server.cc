@@ -21,8 +21,8 @@ constexpr size_t kMaxRequestBytes = 4096;
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<StatusServer>> StatusServer::Start(const std::string& address,
-                                                                  std::function<bool()> ready) {
+absl::StatusOr<std::unique_ptr<StatusServer>> StatusServer::Start(
+    const std::string& address, std::function<Readiness()> ready) {
   const size_t colon = address.rfind(':');
   const std::string host = absl::StrReplaceAll(address.substr(0, colon), {{"[", ""}, {"]", ""}});
   addrinfo hints{};
@@ -90,9 +90,11 @@ void StatusServer::Answer(int connection) {
   }
   const bool health = request.rfind("GET /healthz ", 0) == 0;
   const bool readiness = request.rfind("GET /readyz ", 0) == 0;
-  const bool good = health || (readiness && ready_());
-  const char* status = good ? "200 OK" : readiness ? "503 Service Unavailable" : "404 Not Found";
-  const std::string body = good ? "ok\n" : readiness ? "not ready\n" : "not found\n";
+  const Readiness now = health ? Readiness{true, "ok"} : readiness ? ready_() : Readiness{};
+  const char* status = now.ready   ? "200 OK"
+                       : readiness ? "503 Service Unavailable"
+                                   : "404 Not Found";
+  const std::string body = health || readiness ? now.says + "\n" : "not found\n";
   const std::string answer = absl::StrCat(
       "HTTP/1.1 ", status, "\r\nContent-Type: text/plain\r\nContent-Length: ", body.size(),
       "\r\nConnection: close\r\n\r\n", body);

@@ -77,6 +77,16 @@ std::optional<Transition> Next(DeliveryState state, DeliveryInput input, const F
     case DeliveryInput::kFailed:
       if (!running) return std::nullopt;
       return AfterFailure(facts, rules);
+    case DeliveryInput::kOurOutage: {
+      // No step of the schedule is used.
+      if (!running) return std::nullopt;
+      Transition next = Ended(DeliveryState::kPending, StateReason::kNone, true);
+      next.next_attempt_time = facts.attempt_end + kOutageRetry;
+      return next;
+    }
+    case DeliveryInput::kPoisoned:
+      if (!running) return std::nullopt;
+      return Ended(DeliveryState::kFailed, StateReason::kPoisoned, true);
     case DeliveryInput::kAbandoned:
       // Due again at once, and no step of the schedule is used.
       if (!running) return std::nullopt;

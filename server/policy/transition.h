@@ -23,12 +23,17 @@ enum class DeliveryInput {
   kRelease,           // the lease is given back before the attempt started
   kSucceeded,         // its attempt got a 2xx
   kFailed,            // its attempt failed
+  kOurOutage,         // its attempt failed because we were cut off (egress_outage.h)
   kAbandoned,         // its node died: the attempt may have been received
+  kPoisoned,          // its node died, again, and with nothing else to blame
   kLateSuccess,       // an abandoned attempt turns out to have succeeded
   kCanceledByCaller,  //
   kEndpointDeleted,   //
   kExpired,           // its day is past retention
 };
+
+// A delivery that met our own outage is due again so long after its attempt.
+inline constexpr absl::Duration kOutageRetry = absl::Seconds(2);
 
 // What is known when an attempt failed.
 struct FailureFacts {
@@ -56,7 +61,7 @@ struct Transition {
 };
 
 // The next state, or none when the input does nothing in this state (terminal states never change).
-// `facts` and `rules` are looked at for kFailed alone.
+// `facts` are looked at for kFailed and kOurOutage alone, `rules` for kFailed.
 std::optional<Transition> Next(DeliveryState state, DeliveryInput input, const FailureFacts& facts,
                                const FailureRules& rules);
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
 
 namespace postrider::publish {
 namespace {
@@ -123,8 +124,9 @@ void Committer::Commit(std::vector<Submission> batch) {
         acceptor_->Accept(events, numbers, lease_());
     // Somebody else took a key of a batch at this moment: it is stored now, and found next time.
     if (absl::IsAborted(results.status())) continue;
-    if (absl::IsInternal(results.status()) && batch.size() > 1) {
-      // One event that the database will not take must not fail the others.
+    const bool too_large = absl::IsOutOfRange(results.status());
+    if ((absl::IsInternal(results.status()) || too_large) && batch.size() > 1) {
+      // One call that the database will not take must not fail the others.
       for (Submission& submission : batch) {
         std::vector<Submission> alone;
         alone.push_back(std::move(submission));
@@ -135,6 +137,11 @@ void Committer::Commit(std::vector<Submission> batch) {
     if (!results.ok()) {
       absl::Status status = results.status();
       if (absl::IsDeadlineExceeded(status)) status = absl::UnavailableError(status.message());
+      if (too_large) {
+        status = absl::FailedPreconditionError(absl::StrCat(
+            "the events of this call would make more than ", kMaxFanOut,
+            " deliveries at once: nothing was stored, publish them in smaller batches"));
+      }
       for (Submission& submission : batch) submission.done(status);
       return;
     }

@@ -26,6 +26,7 @@ struct Submission {
   Instant deadline = absl::InfiniteDuration();
   // Called exactly once, by the commit loop; must not block. One result an event, or
   //   DEADLINE_EXCEEDED nothing was stored, or it is unknown (the message says which)
+  //   FAILED_PRECONDITION  its events would make more than kMaxFanOut deliveries
   //   UNAVAILABLE       no database, or the outcome is unknown: the same key again is safe
   //   and what else the store says; nothing was stored then.
   absl::AnyInvocable<void(absl::StatusOr<std::vector<AcceptResult>>)> done;

@@ -58,6 +58,12 @@ void GrpcServer::SetServing(bool serving) {
   if (auto* health = server_->GetHealthCheckService()) health->SetServingStatus(serving);
 }
 
+void GrpcServer::SetEgressReachable(bool reachable) {
+  if (auto* health = server_->GetHealthCheckService()) {
+    health->SetServingStatus(kEgressHealth, reachable);
+  }
+}
+
 void GrpcServer::Shutdown(absl::Duration wait) {
   if (server_ == nullptr) return;
   server_->Shutdown(std::chrono::system_clock::now() + absl::ToChronoMilliseconds(wait));

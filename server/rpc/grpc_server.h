@@ -17,6 +17,8 @@ class Service;
 
 namespace postrider::rpc {
 
+inline constexpr char kEgressHealth[] = "postrider.egress";
+
 class GrpcServer {
  public:
   // Listens; `services` must outlive it. UNAVAILABLE when an address cannot be had.
@@ -26,7 +28,10 @@ class GrpcServer {
 
   // The first address, with the port that port 0 became.
   const std::string& address() const { return address_; }
+  // What grpc.health.v1.Health says of the server ("").
   void SetServing(bool serving);
+  // And of kEgressHealth: whether receivers can be reached, all in all.
+  void SetEgressReachable(bool reachable);
   // Takes no new calls and waits shortly for those that run. Everybody who answers calls must still
   // be there.
   void Shutdown(absl::Duration wait);

@@ -14,14 +14,14 @@ int32_t Micros(absl::Duration duration) {
                                                   std::numeric_limits<int32_t>::max()));
 }
 
-std::vector<DisabledEndpoint> DisabledOf(const Result& rows) {
-  std::vector<DisabledEndpoint> disabled;
+std::vector<EndpointCount> CountsOf(const Result& rows) {
+  std::vector<EndpointCount> counts;
   for (int row = 0; row < rows.rows(); ++row) {
     if (rows.IsNull(row, 0)) continue;
-    disabled.push_back(
-        {EndpointId{rows.Uuid(row, 0)}, static_cast<DisabledReason>(rows.Int(row, 1))});
+    counts.push_back({EndpointId{rows.Uuid(row, 0)}, static_cast<int32_t>(rows.Int(row, 2)),
+                      static_cast<DisabledReason>(rows.Int(row, 1))});
   }
-  return disabled;
+  return counts;
 }
 
 }  // namespace
@@ -56,10 +56,9 @@ absl::StatusOr<std::vector<ClaimedDelivery>> PgDispatchStore::Claim(
     delivery.origin = static_cast<DeliveryOrigin>(rows->Int(row, 3));
     delivery.attempt_count = static_cast<int32_t>(rows->Int(row, 4));
     delivery.failure_count = static_cast<int32_t>(rows->Int(row, 5));
-    delivery.lost_claims = static_cast<int32_t>(rows->Int(row, 6));
-    delivery.lease_token = rows->Int(row, 7);
-    if (!rows->IsNull(row, 8)) {
-      delivery.body = std::make_shared<const std::string>(rows->View(row, 8));
+    delivery.lease_token = rows->Int(row, 6);
+    if (!rows->IsNull(row, 7)) {
+      delivery.body = std::make_shared<const std::string>(rows->View(row, 7));
     }
     claimed.push_back(std::move(delivery));
   }
@@ -82,7 +81,7 @@ absl::Status PgDispatchStore::Expire(const std::vector<LeaseRef>& leases) {
   return session_.Run(sql::kExpireLeased, params_).status();
 }
 
-absl::StatusOr<std::vector<DisabledEndpoint>> PgDispatchStore::Record(
+absl::StatusOr<std::vector<EndpointCount>> PgDispatchStore::Record(
     const std::vector<OutcomeRecord>& outcomes, const std::vector<EndpointTally>& tallies) {
   using O = OutcomeRecord;
   params_.Clear();
@@ -123,7 +122,7 @@ absl::StatusOr<std::vector<DisabledEndpoint>> PgDispatchStore::Record(
       .BoolArray(tallies, [](const T& t) { return t.gone; });
   absl::StatusOr<Result> rows = session_.Run(sql::kRecord, params_);
   if (!rows.ok()) return rows.status();
-  return DisabledOf(*rows);
+  return CountsOf(*rows);
 }
 
 absl::StatusOr<std::vector<LeaseRef>> PgDispatchStore::LeasesHeld(
@@ -168,6 +167,15 @@ absl::StatusOr<bool> PgDispatchStore::RecordLate(const OutcomeRecord& outcome) {
   return counts;
 }
 
+absl::Status PgDispatchStore::Poison(const OutcomeRecord& outcome) {
+  params_.Clear();
+  params_.Uuid(outcome.attempt.delivery_id.ulid)
+      .Int8(outcome.lease_token)
+      .Uuid(outcome.attempt.id.ulid)
+      .Time(outcome.attempt.start_time);
+  return session_.Run(sql::kPoison, params_).status();
+}
+
 absl::Status PgDispatchStore::AddTotals(const std::vector<EndpointTotal>& totals, int32_t node_no) {
   using T = EndpointTotal;
   params_.Clear();
@@ -194,7 +202,8 @@ absl::StatusOr<std::vector<FreedWork>> PgDispatchStore::TakeOver(const std::vect
   if (!rows.ok()) return rows.status();
   std::vector<FreedWork> freed;
   for (int row = 0; row < rows->rows(); ++row) {
-    freed.push_back({EndpointId{rows->Uuid(row, 0)}, static_cast<int32_t>(rows->Int(row, 1))});
+    freed.push_back({EndpointId{rows->Uuid(row, 0)}, static_cast<int32_t>(rows->Int(row, 1)),
+                     static_cast<int32_t>(rows->Int(row, 2))});
   }
   return freed;
 }

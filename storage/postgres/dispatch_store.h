@@ -19,11 +19,12 @@ class PgDispatchStore : public DispatchStore {
                                                      absl::Duration lease) override;
   absl::Status Release(const std::vector<LeaseRef>& leases) override;
   absl::Status Expire(const std::vector<LeaseRef>& leases) override;
-  absl::StatusOr<std::vector<DisabledEndpoint>> Record(
+  absl::StatusOr<std::vector<EndpointCount>> Record(
       const std::vector<OutcomeRecord>& outcomes,
       const std::vector<EndpointTally>& tallies) override;
   absl::StatusOr<std::vector<LeaseRef>> LeasesHeld(const std::vector<LeaseRef>& leases) override;
   absl::StatusOr<bool> RecordLate(const OutcomeRecord& outcome) override;
+  absl::Status Poison(const OutcomeRecord& outcome) override;
   absl::Status AddTotals(const std::vector<EndpointTotal>& totals, int32_t node_no) override;
   absl::StatusOr<std::vector<FreedWork>> TakeOver(const std::vector<int32_t>& gone,
                                                   const std::vector<int32_t>& live, int32_t limit,

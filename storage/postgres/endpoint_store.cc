@@ -323,9 +323,10 @@ absl::StatusOr<EndpointChanges> PgEndpointReader::ChangesSince(int64_t position)
   EndpointChanges changes;
   for (int row = 0; row < rows->rows(); ++row) {
     if (rows->IsNull(row, 0)) {
-      changes.position = rows->Int(row, 1);
+      changes.position = rows->Int(row, 3);
     } else {
-      changes.changed.push_back(EndpointId{rows->Uuid(row, 0)});
+      changes.changes.push_back(
+          {rows->Int(row, 0), EndpointId{rows->Uuid(row, 1)}, rows->Bool(row, 2)});
     }
   }
   return changes;

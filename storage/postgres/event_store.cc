@@ -69,7 +69,8 @@ absl::StatusOr<std::vector<AcceptResult>> PgEventAcceptor::Accept(
       .Float8(absl::ToDoubleSeconds(idempotency_window_))
       .Int4(lease.node_no)
       .Float8(absl::ToDoubleSeconds(lease.duration))
-      .UuidArray(lease.congested, [](const EndpointId& id) { return id.ulid; });
+      .UuidArray(lease.congested, [](const EndpointId& id) { return id.ulid; })
+      .Int8(kMaxFanOut);
   absl::StatusOr<Result> rows = session_.Run(sql::kAccept, params_);
   if (!rows.ok()) return rows.status();
 

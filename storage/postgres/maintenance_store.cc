@@ -14,7 +14,7 @@ constexpr int64_t kDeadRowsWorthAVacuum = 50000;
 constexpr Statement kNow{"now", "SELECT now()"};
 
 // In order; a migration that was released never changes.
-constexpr Statement kMigrations[] = {sql::kMigrationInitial};
+constexpr Statement kMigrations[] = {sql::kMigrationInitial, sql::kMigrationDeliveryGuards};
 
 }  // namespace
 

@@ -21,6 +21,8 @@ class PgNodeStore : public NodeStore {
 
  private:
   Session session_;
+  std::string node_id_;
+  int32_t epoch_ = 0;
 };
 
 }  // namespace postrider

@@ -4,40 +4,14 @@
 #include <poll.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <chrono>
-#include <cstring>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "storage/postgres/wait.h"
 
 namespace postrider {
 namespace {
-
-using SteadyClock = std::chrono::steady_clock;
-
-int MillisecondsLeft(SteadyClock::time_point deadline) {
-  const auto left =
-      std::chrono::duration_cast<std::chrono::milliseconds>(deadline - SteadyClock::now());
-  return static_cast<int>(std::clamp<int64_t>(left.count() + 1, 0, 1 << 30));
-}
-
-SteadyClock::time_point After(absl::Duration timeout) {
-  return SteadyClock::now() + absl::ToChronoMilliseconds(timeout);
-}
-
-// False: the deadline passed.
-bool WaitFor(int socket, short events, SteadyClock::time_point deadline) {
-  for (;;) {
-    const int left = MillisecondsLeft(deadline);
-    if (left == 0) return false;
-    pollfd descriptor{socket, events, 0};
-    const int ready = poll(&descriptor, 1, left);
-    if (ready > 0) return true;
-    if (ready < 0 && errno != EINTR) return true;  // libpq will see what is wrong
-  }
-}
 
 std::string FirstLine(const char* text) {
   std::string_view view(text == nullptr ? "" : text);
@@ -59,6 +33,7 @@ absl::Status ErrorOf(const PGresult* result) {
     return absl::UnavailableError(message);
   }
   if (sqlstate == "PR001" || sqlstate.starts_with("40")) return absl::AbortedError(message);
+  if (sqlstate == "PR002") return absl::OutOfRangeError(message);
   if (sqlstate == "23505") return absl::AlreadyExistsError(message);
   return absl::InternalError(message);
 }
@@ -82,7 +57,8 @@ constexpr char kHotSettings[] =
 
 }  // namespace
 
-Session::Session(SessionOptions options) : options_(std::move(options)) {}
+Session::Session(SessionOptions options)
+    : options_(std::move(options)), connector_(options_.conninfo, options_.application_name) {}
 
 Session::~Session() { Close(); }
 
@@ -113,21 +89,12 @@ absl::Status Session::Broken(const char* what) {
 absl::Status Session::Connect() {
   if (Usable()) return absl::OkStatus();
   Close();
-  const auto deadline = After(options_.connect_timeout);
-  const char* keywords[] = {"application_name", "client_encoding", "dbname", nullptr};
-  const char* values[] = {options_.application_name.c_str(), "UTF8", options_.conninfo.c_str(),
-                          nullptr};
-  conn_ = PQconnectStartParams(keywords, values, /*expand_dbname=*/1);
-  if (conn_ == nullptr) return absl::ResourceExhaustedError("no memory for a connection");
-  if (PQstatus(conn_) == CONNECTION_BAD) return Broken("cannot connect");
-  PostgresPollingStatusType state = PGRES_POLLING_WRITING;
-  while (state != PGRES_POLLING_OK) {
-    if (!WaitFor(PQsocket(conn_), state == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline)) {
-      return Broken("connecting took too long");
-    }
-    state = PQconnectPoll(conn_);
-    if (state == PGRES_POLLING_FAILED) return Broken("cannot connect");
+  absl::StatusOr<pg_conn*> connected = connector_.Connect(options_.connect_timeout);
+  if (!connected.ok()) {
+    return absl::UnavailableError(
+        absl::StrCat("PostgreSQL is out of reach: ", connected.status().message()));
   }
+  conn_ = *connected;
   if (PQsetnonblocking(conn_, 1) != 0) return Broken("cannot set up the connection");
   PQsetNoticeReceiver(conn_, OnNotice, &replication_unknown_);
   if (absl::Status status = Execute(kCommonSettings, options_.connect_timeout); !status.ok()) {
@@ -144,7 +111,7 @@ absl::Status Session::Connect() {
 }
 
 absl::StatusOr<Result> Session::Await(absl::Duration timeout) {
-  const auto deadline = After(timeout);
+  const WaitDeadline deadline = DeadlineAfter(timeout);
   ++statements_;
   PGresult* last = nullptr;
   absl::Cleanup free_last = [&last] { PQclear(last); };
@@ -159,8 +126,8 @@ absl::StatusOr<Result> Session::Await(absl::Duration timeout) {
     int unsent = PQflush(conn_);
     if (unsent < 0) return Broken("the connection broke");
     while (PQisBusy(conn_) || unsent > 0) {
-      if (!WaitFor(PQsocket(conn_), static_cast<short>(unsent > 0 ? POLLIN | POLLOUT : POLLIN),
-                   deadline)) {
+      const short events = static_cast<short>(unsent > 0 ? POLLIN | POLLOUT : POLLIN);
+      if (!WaitForSocket(PQsocket(conn_), events, deadline)) {
         return gave_up();
       }
       if (PQconsumeInput(conn_) == 0) return Broken("the connection broke");

@@ -7,6 +7,7 @@
 //   when the database is out of disk, memory or connections.
 // - DEADLINE_EXCEEDED: our deadline passed: unknown as well; the connection was closed.
 // - ABORTED: PR001, deadlock or serialization failure: nothing was stored; may be run again.
+// - OUT_OF_RANGE: PR002, a bound of the statement's own was passed: nothing was stored.
 // - ALREADY_EXISTS: unique violation: nothing was stored.
 // - INTERNAL: anything else the database says: nothing was stored, a mistake of ours.
 // Messages hold the SQLSTATE and the primary message of the server, never parameters.
@@ -23,6 +24,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "storage/postgres/connect.h"
 #include "storage/postgres/params.h"
 #include "storage/postgres/result.h"
 #include "storage/postgres/statement.h"
@@ -43,7 +45,7 @@ struct SessionOptions {
   std::string conninfo;  // libpq URI or keywords, several hosts allowed
   SessionKind kind = SessionKind::kGeneral;
   std::string application_name = "postriderd";
-  absl::Duration connect_timeout = absl::Seconds(5);
+  absl::Duration connect_timeout = absl::Seconds(5);     // to one host; connect.h
   absl::Duration statement_timeout = absl::Seconds(10);  // default deadline of a statement
 };
 
@@ -79,6 +81,7 @@ class Session {
   absl::Status Broken(const char* what);
 
   const SessionOptions options_;
+  Connector connector_;
   pg_conn* conn_ = nullptr;
   std::unordered_set<const char*> prepared_;
   bool replication_unknown_ = false;  // COMMIT returned although the standby was not waited for

@@ -4,7 +4,8 @@
 --   $7 traceparent or null  $8 body  $9 content digest  $10 event_time as given, or null
 --   $11 patterns that match the type, separated by spaces  $12 number of its all-or-nothing batch
 -- and scalars: $13 idempotency window, seconds  $14 this node, 0 to lease nothing  $15 lease duration, seconds
---   $16 endpoints whose queue on this node is full: their deliveries are left to be claimed.
+--   $16 endpoints whose queue on this node is full: their deliveries are left to be claimed
+--   $17 most deliveries that the statement may make: beyond it everything is given back (PR002).
 -- Rows: one a delivery (status 0), and one an event that was not stored (status 2 duplicate,
 -- 3 conflict, 4 refused with its batch, 5 lost a race for its key: run again). An event without a
 -- row was stored and matched nothing.
@@ -67,8 +68,14 @@ WITH clock AS MATERIALIZED (
   FROM wanted w, clock c WHERE w.key IS NOT NULL AND c.young
   ORDER BY w.env_no, w.key
   ON CONFLICT DO NOTHING RETURNING event_id
+), bounded AS MATERIALIZED (
+  SELECT expect(coalesce(sum(cardinality(endpoint_ids)), 0) <= $17::bigint,
+                'too many deliveries for one transaction', 'PR002') AS holds
+  FROM wanted
 ), accepted AS MATERIALIZED (
-  SELECT * FROM wanted w WHERE w.key IS NULL OR w.event_id IN (SELECT event_id FROM keys)
+  SELECT * FROM wanted w
+  WHERE (w.key IS NULL OR w.event_id IN (SELECT event_id FROM keys))
+    AND (SELECT holds FROM bounded)
 ), position AS MATERIALIZED (
   SELECT pg_current_xact_id()::text::bigint AS xid, nextval('lease_tokens') AS token,
          now() + make_interval(secs => $15::float8) AS expires

@@ -6,6 +6,10 @@ WITH gone AS (
     WHERE endpoint_id = $1::uuid AND create_time <= $3 ORDER BY delivery_id LIMIT $4::int
     FOR UPDATE SKIP LOCKED))
   RETURNING *
+), noted AS (
+  -- The node that has them must not start them any more.
+  INSERT INTO endpoint_changes (endpoint_id, kind)
+  SELECT DISTINCT endpoint_id, 7 FROM gone WHERE lease_node IS NOT NULL
 )
 INSERT INTO closed_deliveries (delivery_id, event_id, endpoint_id, env_no, event_type, origin, state,
                                state_reason, attempt_count, create_time, complete_time, lease_token)

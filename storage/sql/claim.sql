@@ -1,6 +1,8 @@
 -- Leases due deliveries to this node, so many an endpoint: $1 endpoint_ids $2 counts
 -- $3 node_no $4 lease duration, seconds. The rows come back with the event's body (null when it
 -- was erased). SKIP LOCKED: two nodes never wait for each other.
+-- Suspects (two nodes died while they had the delivery) are leased one at a time: none while this
+-- node has one, and one at most in all. So when the node dies again, it is known which one it had.
 WITH position AS MATERIALIZED (
   SELECT nextval('lease_tokens') AS token, now() + make_interval(secs => $4::float8) AS expires
 ), picked AS MATERIALIZED (
@@ -9,15 +11,27 @@ WITH position AS MATERIALIZED (
   CROSS JOIN LATERAL (
     SELECT o.delivery_id FROM open_deliveries o
     WHERE o.endpoint_id = w.endpoint_id AND o.lease_node IS NULL AND o.next_attempt_time <= now()
+      AND o.lost_claims < 2
     ORDER BY o.next_attempt_time LIMIT w.count
     FOR UPDATE SKIP LOCKED) AS d
+), suspect AS MATERIALIZED (
+  SELECT d.delivery_id
+  FROM unnest($1::uuid[]) AS w(endpoint_id)
+  CROSS JOIN LATERAL (
+    SELECT o.delivery_id FROM open_deliveries o
+    WHERE o.endpoint_id = w.endpoint_id AND o.lease_node IS NULL AND o.lost_claims >= 2
+      AND o.next_attempt_time <= now()
+    LIMIT 1 FOR UPDATE SKIP LOCKED) AS d
+  WHERE NOT EXISTS (SELECT FROM open_deliveries o
+                    WHERE o.lease_node = $3::int AND o.lost_claims >= 2)
+  LIMIT 1
 ), claimed AS (
   UPDATE open_deliveries o
   SET lease_node = $3::int, lease_token = p.token, lease_expire_time = p.expires
-  FROM picked, position p
-  WHERE o.delivery_id = picked.delivery_id AND o.lease_node IS NULL
+  FROM (SELECT * FROM picked UNION ALL SELECT * FROM suspect) AS d, position p
+  WHERE o.delivery_id = d.delivery_id AND o.lease_node IS NULL
   RETURNING o.delivery_id, o.event_id, o.endpoint_id, o.origin, o.attempt_count, o.failure_count,
-            o.lost_claims, o.lease_token
+            o.lease_token
 )
 SELECT c.*, e.body
 FROM claimed c

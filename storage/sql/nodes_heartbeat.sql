@@ -1,10 +1,17 @@
--- Renews this node ($1) and tells of every incarnation that is not forgotten. The first row is the
--- database's time; node_no 0 there means that this node was forgotten.
+-- Renews this node ($1 node_no $2 node_id $3 epoch) and tells of every incarnation that is not forgotten.
+-- The first row is the database's time; node_no 0 there means that a later incarnation took this one's place.
 WITH renewed AS (
   UPDATE nodes SET heartbeat_time = now() WHERE node_no = $1::int RETURNING node_no
+), back AS (
+  -- Forgotten after a long silence, when it held nothing any more: the same incarnation again.
+  INSERT INTO nodes (node_no, node_id, epoch) OVERRIDING SYSTEM VALUE
+  SELECT $1::int, $2, $3::int
+  WHERE NOT EXISTS (SELECT FROM renewed)
+    AND NOT EXISTS (SELECT FROM nodes WHERE node_id = $2 AND node_no > $1::int)
+  ON CONFLICT DO NOTHING RETURNING node_no
 )
-SELECT coalesce((SELECT node_no FROM renewed), 0) AS node_no, '' AS node_id, 0::float8 AS silence,
-       false AS stopped, clock_timestamp() AS database_time
+SELECT coalesce((SELECT node_no FROM renewed), (SELECT node_no FROM back), 0) AS node_no,
+       '' AS node_id, 0::float8 AS silence, false AS stopped, clock_timestamp() AS database_time
 UNION ALL
 SELECT node_no, node_id,
        CASE WHEN node_no = $1::int THEN 0

@@ -11,7 +11,7 @@
 --   $24 endpoint_id  $25 failures before the first success  $26 longest run of failures
 --   $27 failures after the last success  $28 whether there was a success
 --   $29 threshold, 0 never  $30 whether a 410 disables it
--- Answer: the endpoints that this statement disabled, with the reason.
+-- Answer: the endpoints whose counter this statement changed, with the reason if it disabled them.
 WITH input AS MATERIALIZED (
   SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::int[], $5::int[],
                        $6::timestamptz[], $7::bool[], $8::uuid[], $9::timestamptz[], $10::bigint[],
@@ -31,7 +31,8 @@ WITH input AS MATERIALIZED (
 ), waiting AS (
   UPDATE open_deliveries o
   SET lease_node = NULL, lease_expire_time = NULL, attempt_count = o.attempt_count + 1,
-      failure_count = o.failure_count + i.uses_retry::int, next_attempt_time = i.next_time
+      failure_count = o.failure_count + i.uses_retry::int, next_attempt_time = i.next_time,
+      lost_claims = 0, alone_deaths = 0
   FROM input i
   WHERE i.state = 1 AND o.delivery_id = i.delivery_id AND o.lease_token = i.lease_token
     AND o.lease_node IS NOT NULL
@@ -83,7 +84,7 @@ WITH input AS MATERIALIZED (
   WHERE s.endpoint_id = t.endpoint_id AND s.state = 1
     AND (t.gone OR t.first_run > 0 OR t.last_run > 0 OR t.longest_run > 0
          OR s.consecutive_failures <> 0)
-  RETURNING s.endpoint_id, s.state, s.disabled_reason
+  RETURNING s.endpoint_id, s.state, s.disabled_reason, s.consecutive_failures
 ), noted AS (
   INSERT INTO endpoint_changes (endpoint_id, kind, detail)
   SELECT endpoint_id, 4, CASE disabled_reason WHEN 3 THEN 'gone' ELSE 'consecutive failures' END
@@ -92,8 +93,8 @@ WITH input AS MATERIALIZED (
   UPDATE endpoints e SET revision = revision + 1, update_time = now()
   FROM counted c WHERE e.endpoint_id = c.endpoint_id AND c.state = 2
 )
-SELECT endpoint_id, disabled_reason::int FROM counted WHERE state = 2
+SELECT endpoint_id, disabled_reason::int, consecutive_failures FROM counted
 UNION ALL
-SELECT NULL, 0 WHERE NOT expect(
+SELECT NULL, 0, 0 WHERE NOT expect(
   (SELECT count(*) FROM closing) + (SELECT count(*) FROM waiting) = (SELECT count(*) FROM input),
   'an outcome no longer holds its lease')

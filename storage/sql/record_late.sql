@@ -33,6 +33,9 @@ WITH event AS MATERIALIZED (
   SELECT delivery_id, event_id, endpoint_id, env_no, event_type, origin, 3, 0, attempt_count,
          create_time, $16, CASE WHEN lease_node IS NOT NULL THEN lease_token END
   FROM ended
+), noted AS (
+  INSERT INTO endpoint_changes (endpoint_id, kind)
+  SELECT endpoint_id, 7 FROM ended WHERE lease_node IS NOT NULL
 ), awaited AS (
   UPDATE closed_deliveries c SET lease_token = NULL, attempt_count = attempt_count + 1
   WHERE c.delivery_id = $1::uuid AND c.lease_token = $2::bigint

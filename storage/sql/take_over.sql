@@ -1,22 +1,46 @@
 -- Frees leases of nodes that are gone ($1 node_nos) or that ran out ($2), at most $3 at a time. The
 -- attempt may have started, so it goes to the log as ABANDONED (8) with the lease token whose
 -- outcome may still complete it. $4 lease duration, seconds: the attempt began that much before the
--- lease ends. Answer: the endpoints that have work again, with how much.
+-- lease ends. Answer: the endpoints that have work again, with how much, and how much was given up.
+-- A node that did not stop cleanly counts against what it had: after two such deaths in a row a
+-- delivery is a suspect (claim.sql), and after three more, alone each time, it has failed (POISONED).
 WITH orphaned AS MATERIALIZED (
-  SELECT delivery_id, lease_token, lease_expire_time FROM open_deliveries
+  SELECT delivery_id, lease_token, lease_expire_time, lease_node FROM open_deliveries
   WHERE lease_node = ANY ($1::int[]) LIMIT $3::int FOR UPDATE SKIP LOCKED
 ), overdue AS MATERIALIZED (
   SELECT delivery_id, lease_token, lease_expire_time FROM open_deliveries
   WHERE lease_node = ANY ($2::int[]) AND lease_expire_time < now()
   LIMIT $3::int FOR UPDATE SKIP LOCKED
 ), lost AS MATERIALIZED (
-  SELECT * FROM orphaned UNION ALL SELECT * FROM overdue
+  SELECT l.delivery_id, l.lease_token, l.lease_expire_time, n.stop_time IS NULL AS unclean
+  FROM orphaned l
+  CROSS JOIN LATERAL (SELECT (SELECT stop_time FROM nodes n WHERE n.node_no = l.lease_node)) AS n
+  UNION ALL SELECT delivery_id, lease_token, lease_expire_time, false FROM overdue
+), condemned AS (
+  DELETE FROM open_deliveries o
+  USING lost l
+  WHERE o.delivery_id = l.delivery_id AND o.lease_node IS NOT NULL
+    AND l.unclean AND o.lost_claims >= 2 AND o.alone_deaths >= 2
+  RETURNING o.delivery_id, o.event_id, o.endpoint_id, o.env_no, o.event_type, o.origin,
+            o.attempt_count + 1 AS attempt_count, o.create_time, o.lease_token,
+            l.lease_expire_time AS old_expire_time
 ), freed AS (
   UPDATE open_deliveries o
   SET lease_node = NULL, lease_expire_time = NULL, attempt_count = o.attempt_count + 1,
-      lost_claims = o.lost_claims + 1, next_attempt_time = now()
-  FROM lost l WHERE o.delivery_id = l.delivery_id AND o.lease_node IS NOT NULL
-  RETURNING o.*, l.lease_expire_time AS old_expire_time
+      lost_claims = o.lost_claims + l.unclean::int,
+      alone_deaths = o.alone_deaths + (l.unclean AND o.lost_claims >= 2)::int,
+      next_attempt_time = now()
+  FROM lost l
+  WHERE o.delivery_id = l.delivery_id AND o.lease_node IS NOT NULL
+    AND NOT (l.unclean AND o.lost_claims >= 2 AND o.alone_deaths >= 2)
+  RETURNING o.delivery_id, o.event_id, o.endpoint_id, o.env_no, o.event_type, o.origin,
+            o.attempt_count, o.create_time, o.lease_token, l.lease_expire_time AS old_expire_time
+), closed AS (
+  INSERT INTO closed_deliveries (delivery_id, event_id, endpoint_id, env_no, event_type, origin,
+                                 state, state_reason, attempt_count, create_time, complete_time)
+  SELECT delivery_id, event_id, endpoint_id, env_no, event_type, origin, 4, 3, attempt_count,
+         create_time, now()
+  FROM condemned
 ), logged AS (
   INSERT INTO attempts (attempt_id, delivery_id, event_id, endpoint_id, env_no, number, origin,
                         start_time, duration_us, outcome, http_status, error, remote_address,
@@ -26,6 +50,8 @@ WITH orphaned AS MATERIALIZED (
          least(now(), old_expire_time - make_interval(secs => $4::float8)), 0, 8, 0,
          'the server stopped while this attempt was running: it may have been received', '', 0,
          '', '', false, '{0,0,0,0}', lease_token, (SELECT pg_current_xact_id()::text::bigint)
-  FROM freed
+  FROM (SELECT * FROM freed UNION ALL SELECT * FROM condemned) AS ended
 )
-SELECT endpoint_id, count(*)::int AS count FROM freed GROUP BY endpoint_id
+SELECT endpoint_id, count(*)::int AS count, 0 AS poisoned FROM freed GROUP BY endpoint_id
+UNION ALL
+SELECT endpoint_id, 0, count(*)::int FROM condemned GROUP BY endpoint_id

@@ -38,7 +38,8 @@ http::Result ResultOf(int status) {
 }
 
 FinishedAttempt Finish(http::Result result, std::shared_ptr<Target> target = TargetNo(1)) {
-  return FinishAttempt(Item(), *target, kStart, kEnd, std::move(result), AttemptNo(3), 0);
+  return FinishAttempt(Item(), *target, {kStart, kEnd}, std::move(result), Blame::kEndpoint,
+                       AttemptNo(3), 0);
 }
 
 TEST(RequestTest, HeadersAreExactlyTheseInThisOrder) {

@@ -48,19 +48,28 @@ TEST_F(BacklogTest, AnEndpointIsReadBeforeAnythingIsClaimedForIt) {
   EXPECT_EQ(loaded.orders[0].endpoint_id, EndpointNo(1));
 }
 
-TEST_F(BacklogTest, AnOrderIsEightTimesWhatMayBeInFlight) {
-  EXPECT_THAT(CountsOf(Open(4)), ElementsAre(32));
+TEST_F(BacklogTest, AFirstOrderIsWhatMayBeInFlightAndHalfAgain) {
+  EXPECT_THAT(CountsOf(Open(4)), ElementsAre(6));
 }
 
 TEST_F(BacklogTest, AnEndpointOfOneSlotIsGivenTwo) {
   EXPECT_THAT(CountsOf(Open(1)), ElementsAre(2));
 }
 
-TEST_F(BacklogTest, AnOrderIsBounded) {
-  DispatchLimits limits;
-  limits.max_lookahead = 100;
-  Restart(limits);
-  EXPECT_THAT(CountsOf(Open(1000)), ElementsAre(100));
+TEST_F(BacklogTest, AFastEndpointIsGivenWhatItEndsInATenthOfASecond) {
+  Claimed(Open(4), 100, 6);
+  Turn turn = Run();
+  // 4 attempts every 5 ms, for a while: 800 a second.
+  for (int round = 0; round < 1000; ++round) {
+    Pass(absl::Milliseconds(5));
+    AnswerAll(turn.requests, 200);
+    AddWork(1, 1000 + 4 * round, 4);
+    turn = Run();
+  }
+  dispatcher_->AddClaimed({{EndpointNo(1), 6}}, Items(1, 10000, 6));
+  const std::vector<ClaimOrder> orders = Run().orders;
+  ASSERT_THAT(orders, SizeIs(1));
+  EXPECT_NEAR(orders[0].count, 80, 10);
 }
 
 TEST_F(BacklogTest, OneOrderIsUnderWayAtATime) {
@@ -70,24 +79,24 @@ TEST_F(BacklogTest, OneOrderIsUnderWayAtATime) {
   EXPECT_THAT(Run().orders, IsEmpty());
 }
 
-TEST_F(BacklogTest, MoreIsAskedForWhenHalfIsUsedUp) {
-  Claimed(Open(4), 100, 32);
+TEST_F(BacklogTest, MoreIsAskedForWhenHalfOfWhatWaitsIsUsedUp) {
+  Claimed(Open(8), 100, 12);
   Turn turn = Run();
-  ASSERT_THAT(turn.requests, SizeIs(4));
-  EXPECT_THAT(turn.orders, IsEmpty());  // 28 wait
-  for (int round = 0; round < 2; ++round) {
-    AnswerAll(turn.requests, 200);
-    turn = Run();
-    ASSERT_THAT(turn.requests, SizeIs(4));
-    EXPECT_THAT(turn.orders, IsEmpty()) << round;  // 24 and 20 wait
-  }
+  ASSERT_THAT(turn.requests, SizeIs(8));
+  EXPECT_THAT(turn.orders, IsEmpty());  // 4 wait
+  turn.requests.resize(1);
   AnswerAll(turn.requests, 200);
   turn = Run();
-  EXPECT_THAT(CountsOf(turn.orders), ElementsAre(16));
+  ASSERT_THAT(turn.requests, SizeIs(1));
+  EXPECT_THAT(turn.orders, IsEmpty());  // 3 wait
+  AnswerAll(turn.requests, 200);
+  turn = Run();
+  EXPECT_THAT(turn.requests, SizeIs(1));
+  EXPECT_THAT(CountsOf(turn.orders), ElementsAre(2));
 }
 
 TEST_F(BacklogTest, AShortClaimIsTheEndOfTheBacklog) {
-  Claimed(Open(4), 100, 31);
+  Claimed(Open(4), 100, 5);
   Turn turn = Run();
   EXPECT_THAT(dispatcher_->Congested(), IsEmpty());
   while (!turn.requests.empty()) {
@@ -105,14 +114,14 @@ TEST_F(BacklogTest, AnEmptyClaimIsTheEndOfTheBacklog) {
   EXPECT_THAT(dispatcher_->Congested(), IsEmpty());
   // Until something is found again.
   dispatcher_->AddBacklog({EndpointNo(1)});
-  EXPECT_THAT(CountsOf(Run().orders), ElementsAre(32));
+  EXPECT_THAT(CountsOf(Run().orders), ElementsAre(6));
 }
 
 TEST_F(BacklogTest, AFailedClaimIsTakenUpByTheNextSearch) {
   dispatcher_->AddClaimFailed(Open(4));
   EXPECT_THAT(Run().orders, IsEmpty());
   dispatcher_->AddBacklog({EndpointNo(1)});
-  EXPECT_THAT(CountsOf(Run().orders), ElementsAre(32));
+  EXPECT_THAT(CountsOf(Run().orders), ElementsAre(6));
 }
 
 TEST_F(BacklogTest, NothingIsClaimedForADisabledEndpoint) {
@@ -136,7 +145,7 @@ TEST_F(BacklogTest, NothingIsClaimedBeforeTheNodeHasJoined) {
   Run();
   EXPECT_THAT(Open(4), IsEmpty());
   Pass(absl::Seconds(2));
-  EXPECT_THAT(CountsOf(Run().orders), ElementsAre(32));
+  EXPECT_THAT(CountsOf(Run().orders), ElementsAre(6));
 }
 
 TEST_F(BacklogTest, NothingIsClaimedByANodeWithoutAShare) {
@@ -166,18 +175,46 @@ TEST_F(BacklogTest, NothingIsClaimedWhenTheBodiesTakeTooMuchRoom) {
 }
 
 TEST_F(BacklogTest, AFailingEndpointIsClaimedForInSmallPortions) {
-  Claimed(Open(4), 100, 32);
+  Claimed(Open(8), 100, 12);
   Turn turn = Run();
   AnswerAll(turn.requests, 500);
   Run();
-  // At one slot nothing is needed beyond the 28 that wait here; when they are given back, two are.
+  // At one slot nothing is needed beyond the 4 that wait here; when they are given back, two are.
   Pass(absl::Seconds(13));
   turn = Run();
-  EXPECT_THAT(turn.releases, SizeIs(28));
+  EXPECT_THAT(turn.releases, SizeIs(4));
   Pass(absl::Seconds(1));
   const Turn later = Run();
   turn.orders.insert(turn.orders.end(), later.orders.begin(), later.orders.end());
   EXPECT_THAT(CountsOf(turn.orders), ElementsAre(2));
+}
+
+TEST_F(BacklogTest, WhatWaitsOfAnEndpointIsGivenBackWhenSomeOfItWasCanceled) {
+  auto target = TargetNo(1);
+  target->max_in_flight = 1;
+  AddWork(1, 10, 3);
+  AddWork(2, 20, 1);
+  Load({target, TargetNo(2)});
+  const Turn first = Run();
+  ASSERT_THAT(first.requests, SizeIs(2));
+  dispatcher_->AddNews({{}, {EndpointNo(1), EndpointNo(2), EndpointNo(3)}, now_});
+  const Turn turn = Run();
+  EXPECT_THAT(DeliveriesOf(turn.releases), ElementsAre(11, 12));
+  // What is left of it is claimed again.
+  ASSERT_THAT(turn.orders, SizeIs(1));
+  EXPECT_EQ(turn.orders[0].endpoint_id, EndpointNo(1));
+  AnswerAll(first.requests, 200);
+  EXPECT_THAT(Run().requests, IsEmpty());
+}
+
+TEST_F(BacklogTest, OrdersUnderWayAreCounted) {
+  const std::vector<ClaimOrder> orders = Open(4);
+  EXPECT_EQ(dispatcher_->orders(), 1);
+  dispatcher_->Drain();
+  Claimed(orders, 100, 6);
+  EXPECT_EQ(dispatcher_->orders(), 0);
+  // What came too late is given back.
+  EXPECT_THAT(Run().releases, SizeIs(6));
 }
 
 TEST_F(BacklogTest, AnEndpointWithABacklogIsCongested) {
@@ -187,13 +224,15 @@ TEST_F(BacklogTest, AnEndpointWithABacklogIsCongested) {
 
 TEST_F(BacklogTest, AnEndpointIsCongestedWhenItsQueueIsFullHere) {
   auto target = TargetNo(1);
-  target->max_in_flight = 2;  // 16 may wait
+  target->max_in_flight = 8;  // 4 may wait behind them
   AddWork(1, 10, 1);
   Load({target});
   Run();
-  AddWork(1, 11, 16);
+  AddWork(1, 11, 11);
   EXPECT_THAT(dispatcher_->Congested(), ElementsAre(EndpointNo(1)));
-  Run();  // one starts, 15 wait
+  Turn turn = Run();  // 7 more start, 4 wait
+  turn.requests.resize(1);
+  AnswerAll(turn.requests, 200);
   EXPECT_THAT(dispatcher_->Congested(), IsEmpty());
 }
 

@@ -47,9 +47,9 @@ TEST_F(DispatcherTest, ALookCountsFromWhenItWasSentOut) {
   AddWork(1, 10, 1);
   Load({TargetNo(1)});
   Advance(absl::Seconds(2));
-  dispatcher_->AddTargets({}, now_ - absl::Milliseconds(751));
+  dispatcher_->AddNews({{}, {}, now_ - absl::Milliseconds(751)});
   EXPECT_THAT(Run().requests, IsEmpty());
-  dispatcher_->AddTargets({}, now_ - absl::Milliseconds(750));
+  dispatcher_->AddNews({{}, {}, now_ - absl::Milliseconds(750)});
   EXPECT_THAT(Run().requests, SizeIs(1));
 }
 
@@ -114,7 +114,7 @@ TEST_F(DispatcherTest, AnEndpointThatTheRecorderDisabledStartsNothingMore) {
   Load({target});
   AnswerAll(Run().requests, 500);
   Run();
-  dispatcher_->AddRecorded(1, {{EndpointNo(1), DisabledReason::kConsecutiveFailures}});
+  dispatcher_->AddRecorded(1, {{EndpointNo(1), 1, DisabledReason::kConsecutiveFailures}});
   Pass(absl::Seconds(3));
   const Turn turn = Run();
   EXPECT_THAT(turn.requests, IsEmpty());

@@ -26,15 +26,15 @@ TEST_F(DispatcherTest, EndpointsAreServedInTurnOneAttemptEach) {
 
 TEST_F(DispatcherTest, TheTurnGoesOnWhereTheNodesLimitStoppedIt) {
   DispatchLimits limits;
-  limits.max_in_flight = 4;
+  limits.max_in_flight = 6;
   Restart(limits);
   for (int n : {1, 2, 3}) AddWork(n, 10 * n, 5);
   Load({TargetNo(1), TargetNo(2), TargetNo(3)});
   const Turn first = Run();
-  EXPECT_THAT(DeliveriesOf(first.requests), ElementsAre(10, 20, 30, 11));
+  EXPECT_THAT(DeliveriesOf(first.requests), ElementsAre(10, 20, 30, 11, 21, 31));
   EXPECT_THAT(Run().requests, IsEmpty());
   AnswerAll(first.requests, 200);
-  EXPECT_THAT(DeliveriesOf(Run().requests), ElementsAre(21, 31, 12, 22));
+  EXPECT_THAT(DeliveriesOf(Run().requests), ElementsAre(12, 22, 32, 13, 23, 33));
 }
 
 TEST_F(DispatcherTest, NeverMoreInFlightThanTheNodeMay) {

@@ -103,7 +103,7 @@ void DispatcherTest::Advance(absl::Duration duration) {
 void DispatcherTest::Pass(absl::Duration duration) {
   Advance(duration);
   dispatcher_->SetAlive(-absl::InfiniteDuration(), now_ + absl::Seconds(7));
-  dispatcher_->AddTargets({}, now_);
+  dispatcher_->AddNews({{}, {}, now_});
 }
 
 void DispatcherTest::AnswerAll(const std::vector<http::Request>& requests, int status) {

@@ -50,7 +50,7 @@ class DispatcherTest : public ::testing::Test {
   }
   // Endpoints were read just now.
   void Load(std::vector<std::shared_ptr<const Target>> targets) {
-    dispatcher_->AddTargets(std::move(targets), now_);
+    dispatcher_->AddNews({std::move(targets), {}, now_});
   }
 
   // Time passes, and nothing else happens.

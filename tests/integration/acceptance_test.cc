@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
 #include "tests/support/engine_test.h"
 #include "tests/support/expect.h"
 
@@ -202,6 +203,36 @@ TEST_F(AcceptanceTest, AnErrorMeansThatNothingWasStored) {
   EXPECT_REFUSED(api().Publish(conflict).status, StatusCode::ALREADY_EXISTS);
   EXPECT_BAD_FIELDS(api().Publish(Event("postrider.x")).status, "type");
   EXPECT_EQ(database().Value(absl::StrCat("SELECT count(*) ", EventsOfOrg())), before);
+}
+
+// 410 events for 490 endpoints are more than one transaction may make.
+TEST_F(AcceptanceTest, ACallThatWouldFanOutTooFarIsRefusedWholeAndSmallerOnesAreTaken) {
+  constexpr int kEndpoints = 490;
+  receiver_.AlwaysAnswer(Answer{.hold = true});
+  v1::Endpoint endpoint = EndpointAt(receiver_.Url());
+  endpoint.add_events("wide.*");
+  const std::string id = Create(endpoint).id();
+  // Copies of it, which nothing is sent to because they have no secret.
+  const std::string copies = absl::StrCat(
+      "WITH one AS (SELECT * FROM endpoints ORDER BY create_time DESC LIMIT 1), "
+      "ids AS (SELECT ulid_at(now()) AS id FROM generate_series(2, ",
+      kEndpoints,
+      ")), "
+      "made AS (INSERT INTO endpoints SELECT (jsonb_populate_record(NULL::endpoints, "
+      "  to_jsonb(o) || jsonb_build_object('endpoint_id', id))).* FROM one o, ids RETURNING endpoint_id, env_no), "
+      "states AS (INSERT INTO endpoint_states (endpoint_id) SELECT endpoint_id FROM made) "
+      "INSERT INTO subscriptions SELECT env_no, 'wide.*', endpoint_id FROM made");
+  database().Query(copies);
+  v1::BatchPublishRequest request;
+  for (int i = 0; i < 410; ++i) *request.add_requests() = Event("wide.open");
+  const grpc::Status status = api().BatchPublish(request).status;
+  EXPECT_EQ(status.error_code(), StatusCode::FAILED_PRECONDITION);
+  EXPECT_THAT(status.error_message(), ::testing::HasSubstr("smaller batches"));
+  EXPECT_EQ(database().Value(absl::StrCat("SELECT count(*) ", EventsOfOrg())), "0");
+  EXPECT_EQ(Publish(Event("wide.open")).delivery_count(), kEndpoints);
+  database().Query(
+      "DELETE FROM open_deliveries WHERE event_type = 'wide.open';"
+      "DELETE FROM subscriptions WHERE pattern = 'wide.*'");
 }
 
 }  // namespace

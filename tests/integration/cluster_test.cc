@@ -12,6 +12,7 @@
 #include "absl/time/clock.h"
 #include "tests/support/engine_test.h"
 #include "tests/support/expect.h"
+#include "tests/support/wait.h"
 
 namespace postrider::testing {
 namespace {
@@ -173,6 +174,29 @@ TEST_F(ClusterTest, TheDataFolderIsHeldByOneServer) {
   const absl::StatusOr<std::unique_ptr<ServerProcess>> second = ServerProcess::Start(options);
   ASSERT_FALSE(second.ok());
   EXPECT_NE(second.status().message().find("ended with 1"), std::string::npos) << second.status();
+}
+
+TEST_F(ClusterTest, AServerThatWasForgottenAfterALongSilenceComesBack) {
+  ServerProcess* const server = StartServer();
+  ASSERT_TRUE(server != nullptr);
+  Caller caller(server->api());
+  caller.CreateAt(receiver_.Url());
+  const std::string before = database().Value("SELECT node_no || ' ' || epoch FROM nodes");
+  database().Query("DELETE FROM nodes");
+  ASSERT_TRUE(WaitUntil([&] { return database().Value("SELECT count(*) FROM nodes") == "1"; }));
+  EXPECT_EQ(database().Value("SELECT node_no || ' ' || epoch FROM nodes"), before);
+  caller.WaitForState(caller.DeliveryOf(caller.PublishEvent()).id(), v1::DELIVERY_STATE_SUCCEEDED);
+}
+
+TEST_F(ClusterTest, AServerWhoseNodeIdAnotherOneTookStartsNothingMore) {
+  ServerProcess* const server = StartServer();
+  ASSERT_TRUE(server != nullptr);
+  database().Query(
+      "WITH gone AS (DELETE FROM nodes RETURNING node_id, epoch) "
+      "INSERT INTO nodes (node_id, epoch) SELECT node_id, epoch + 1 FROM gone");
+  EXPECT_TRUE(WaitUntil([&] {
+    return server->Log().find("another server runs under the node id") != std::string::npos;
+  }));
 }
 
 }  // namespace

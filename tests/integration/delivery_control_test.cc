@@ -123,6 +123,27 @@ TEST_F(DeliveryControlTest, CancelLetsAnAttemptUnderWayEndAndBeLogged) {
   }
 }
 
+TEST_F(DeliveryControlTest, CancelReachesADeliveryThatWaitsForItsTurn) {
+  receiver_.AlwaysAnswer(Answer{.hold = true});
+  v1::Endpoint endpoint = EndpointAt(receiver_.Url());
+  endpoint.set_max_in_flight(1);
+  const std::string endpoint_id = Create(endpoint).id();
+  PublishEvent();
+  ASSERT_TRUE(receiver_.WaitForUnanswered(1));
+  // These two are with the server already, behind the one that is under way.
+  const std::string canceled = DeliveryOf(PublishEvent()).id();
+  const std::string kept = DeliveryOf(PublishEvent()).id();
+  EXPECT_EQ(Cancel(canceled).state(), v1::DELIVERY_STATE_CANCELED);
+  LetChangeHold();
+  receiver_.Release();
+  WaitForState(kept, v1::DELIVERY_STATE_SUCCEEDED);
+  ASSERT_TRUE(WaitUntilIdle(endpoint_id));
+  for (const ReceivedRequest& request : receiver_.Requests()) {
+    EXPECT_NE(request.DeliveryId(), canceled);
+  }
+  EXPECT_EQ(AttemptsOf(canceled).size(), 0u);
+}
+
 TEST_F(DeliveryControlTest, CancellingACanceledDeliveryIsOk) {
   v1::Endpoint endpoint;
   const std::string id = RetryingDelivery(absl::Hours(1), &endpoint);

@@ -42,6 +42,13 @@ Transition Retry(absl::Duration wait) {
   return next;
 }
 
+// The same, with no step of the schedule used.
+Transition Again(absl::Duration wait) {
+  Transition next = Retry(wait);
+  next.uses_retry = false;
+  return next;
+}
+
 Transition Failed(R reason) {
   Transition next = To(S::kFailed, reason, true);
   next.uses_retry = true;
@@ -61,6 +68,8 @@ std::vector<Row> Table() {
       {S::kPending, I::kRelease, std::nullopt},
       {S::kPending, I::kSucceeded, std::nullopt},
       {S::kPending, I::kFailed, std::nullopt},
+      {S::kPending, I::kOurOutage, std::nullopt},
+      {S::kPending, I::kPoisoned, std::nullopt},
       {S::kPending, I::kAbandoned, std::nullopt},
       {S::kPending, I::kLateSuccess, To(S::kSucceeded, R::kNone, false)},
       {S::kPending, I::kCanceledByCaller, To(S::kCanceled, R::kCanceledByCaller, false)},
@@ -70,6 +79,8 @@ std::vector<Row> Table() {
       {S::kInProgress, I::kRelease, To(S::kPending, R::kNone, false)},
       {S::kInProgress, I::kSucceeded, To(S::kSucceeded, R::kNone, true)},
       {S::kInProgress, I::kFailed, Retry(absl::Seconds(30))},
+      {S::kInProgress, I::kOurOutage, Again(absl::Seconds(2))},
+      {S::kInProgress, I::kPoisoned, To(S::kFailed, R::kPoisoned, true)},
       {S::kInProgress, I::kAbandoned, To(S::kPending, R::kNone, true)},
       {S::kInProgress, I::kLateSuccess, To(S::kSucceeded, R::kNone, false)},
       {S::kInProgress, I::kCanceledByCaller, To(S::kCanceled, R::kCanceledByCaller, true)},
@@ -77,8 +88,9 @@ std::vector<Row> Table() {
       {S::kInProgress, I::kExpired, To(S::kCanceled, R::kExpired, true)},
   };
   for (S state : {S::kSucceeded, S::kFailed, S::kCanceled}) {
-    for (I input : {I::kClaim, I::kRelease, I::kSucceeded, I::kFailed, I::kAbandoned,
-                    I::kLateSuccess, I::kCanceledByCaller, I::kEndpointDeleted, I::kExpired}) {
+    for (I input :
+         {I::kClaim, I::kRelease, I::kSucceeded, I::kFailed, I::kOurOutage, I::kPoisoned,
+          I::kAbandoned, I::kLateSuccess, I::kCanceledByCaller, I::kEndpointDeleted, I::kExpired}) {
       table.push_back({state, input, std::nullopt});
     }
   }
@@ -87,7 +99,7 @@ std::vector<Row> Table() {
 
 TEST(TransitionTest, EveryStateTakesEveryInputAsTheTableSays) {
   const std::vector<Row> table = Table();
-  ASSERT_EQ(table.size(), 5u * 9u);
+  ASSERT_EQ(table.size(), 5u * 11u);
   for (const Row& row : table) {
     EXPECT_EQ(Next(row.state, row.input, Facts(), Rules()), row.next)
         << "state " << static_cast<int>(row.state) << " input " << static_cast<int>(row.input);
@@ -102,10 +114,10 @@ TEST(TransitionTest, TerminalStatesNeverChangeWhateverIsKnown) {
   }
 }
 
-TEST(TransitionTest, FactsCountForAFailureAlone) {
+TEST(TransitionTest, FactsCountForFailuresAlone) {
   for (S state : kStates) {
-    for (I input : {I::kClaim, I::kRelease, I::kSucceeded, I::kAbandoned, I::kLateSuccess,
-                    I::kCanceledByCaller, I::kEndpointDeleted, I::kExpired}) {
+    for (I input : {I::kClaim, I::kRelease, I::kSucceeded, I::kPoisoned, I::kAbandoned,
+                    I::kLateSuccess, I::kCanceledByCaller, I::kEndpointDeleted, I::kExpired}) {
       EXPECT_EQ(Next(state, input, Facts(9, 410), {{{}, true}, true}),
                 Next(state, input, Facts(), Rules()));
     }

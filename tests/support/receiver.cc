@@ -30,13 +30,17 @@ void Check(bool holds, const char* what) {
   ::abort();
 }
 
-// A socket bound to a free port of 127.0.0.1.
-int BindLoopback(uint16_t* port) {
+// A socket bound to a port of that address; 0 becomes a free one.
+int Bind(const std::string& host, uint16_t* port) {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   Check(fd >= 0, "socket");
+  // A receiver that comes back takes its port again at once.
+  const int on = 1;
+  ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
   sockaddr_in address{};
   address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(*port);
+  Check(::inet_pton(AF_INET, host.c_str(), &address.sin_addr) == 1, "inet_pton");
   Check(::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0, "bind");
   socklen_t size = sizeof(address);
   Check(::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0, "getsockname");
@@ -71,9 +75,11 @@ struct Receiver::Connection {
   bool held = false;
 };
 
-Receiver::Receiver()
-    : answerer_(std::make_shared<Answerer>([](const ReceivedRequest&) { return Answer{}; })) {
-  listener_ = BindLoopback(&port_);
+Receiver::Receiver(std::string host, uint16_t port)
+    : host_(std::move(host)),
+      port_(port),
+      answerer_(std::make_shared<Answerer>([](const ReceivedRequest&) { return Answer{}; })) {
+  listener_ = Bind(host_, &port_);
   Check(::listen(listener_, kBacklog) == 0, "listen");
   wake_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   Check(wake_ >= 0, "eventfd");
@@ -93,7 +99,7 @@ Receiver::~Receiver() {
 }
 
 std::string Receiver::Url(absl::string_view path) const {
-  return absl::StrCat("http://127.0.0.1:", port_, path);
+  return absl::StrCat("http://", host_, ":", port_, path);
 }
 
 void Receiver::AnswerBy(Answerer answerer) {
@@ -321,7 +327,7 @@ void Receiver::Wake() {
 uint16_t RefusingPort() {
   uint16_t port = 0;
   // Bound and not listening: nobody else can take it. Kept open until the program ends.
-  BindLoopback(&port);
+  Bind("127.0.0.1", &port);
   return port;
 }
 

@@ -39,7 +39,8 @@ class Receiver {
  public:
   using Answerer = std::function<Answer(const ReceivedRequest&)>;
 
-  Receiver();
+  // On a loopback address, and a port that is free there (0: any).
+  explicit Receiver(std::string host = "127.0.0.1", uint16_t port = 0);
   ~Receiver();
 
   Receiver(const Receiver&) = delete;
@@ -47,7 +48,7 @@ class Receiver {
 
   uint16_t port() const { return port_; }
 
-  // `http://127.0.0.1:PORT/PATH`; `path` begins with a slash.
+  // `http://HOST:PORT/PATH`; `path` begins with a slash.
   std::string Url(absl::string_view path = "/hook") const;
 
   // How requests from now on are answered; called in the receiver's thread.
@@ -98,7 +99,8 @@ class Receiver {
 
   int listener_ = -1;
   int wake_ = -1;
-  uint16_t port_ = 0;
+  const std::string host_;
+  uint16_t port_;
 
   // Of the thread alone.
   std::vector<std::unique_ptr<Connection>> connections_;

@@ -55,6 +55,15 @@ EndpointTally TallyFor(EndpointId id, const policy::Tally& t, int threshold, boo
           gone};
 }
 
+std::vector<EndpointCount> DisabledAmong(std::vector<EndpointCount> counts) {
+  std::erase_if(counts, [](const EndpointCount& count) {
+    return count.disabled_reason == DisabledReason::kNone;
+  });
+  std::sort(counts.begin(), counts.end(),
+            [](const auto& a, const auto& b) { return a.endpoint_id < b.endpoint_id; });
+  return counts;
+}
+
 class RecordCountTest : public StoreTest {
  protected:
   // Endpoints 1 to count by number: their states alone, which is all that counting looks at.
@@ -87,13 +96,11 @@ class RecordCountTest : public StoreTest {
     return states;
   }
   // Tells the endpoints that were disabled, by the answer.
-  std::vector<DisabledEndpoint> Count(const std::vector<EndpointTally>& tallies) {
-    auto disabled = dispatch_.Record({}, tallies);
-    EXPECT_TRUE(disabled.ok()) << disabled.status();
-    if (!disabled.ok()) return {};
-    std::sort(disabled->begin(), disabled->end(),
-              [](const auto& a, const auto& b) { return a.endpoint_id < b.endpoint_id; });
-    return *std::move(disabled);
+  std::vector<EndpointCount> Count(const std::vector<EndpointTally>& tallies) {
+    auto counts = dispatch_.Record({}, tallies);
+    EXPECT_TRUE(counts.ok()) << counts.status();
+    if (!counts.ok()) return {};
+    return DisabledAmong(*std::move(counts));
   }
 };
 
@@ -129,7 +136,7 @@ TEST_F(RecordCountTest, ABatchDoesToTheCounterWhatThePolicySays) {
   ASSERT_THAT(before, SizeIs(1093 * 64));
   MakeStates(before);
   constexpr size_t kAtOnce = 10000;
-  std::vector<DisabledEndpoint> disabled;
+  std::vector<EndpointCount> disabled;
   for (size_t from = 0; from < tallies.size(); from += kAtOnce) {
     const auto first = tallies.begin() + static_cast<long>(from);
     const auto last = tallies.begin() + static_cast<long>(std::min(tallies.size(), from + kAtOnce));
@@ -148,7 +155,7 @@ TEST_F(RecordCountTest, ABatchDoesToTheCounterWhatThePolicySays) {
     if (expected[i].state != EndpointState::kDisabled) continue;
     ASSERT_LT(answered, disabled.size());
     ASSERT_EQ(disabled[answered].endpoint_id, t.endpoint_id);
-    ASSERT_EQ(disabled[answered].reason, DisabledReason::kConsecutiveFailures);
+    ASSERT_EQ(disabled[answered].disabled_reason, DisabledReason::kConsecutiveFailures);
     ++answered;
   }
   EXPECT_EQ(answered, disabled.size());
@@ -210,7 +217,7 @@ TEST_F(RecordCountTest, GoneDisablesWhateverTheCount) {
   const auto disabled = Count({TallyFor(endpoint, {1, 1, 0, true}, 0, /*gone=*/true)});
   ASSERT_THAT(disabled, SizeIs(1));
   EXPECT_EQ(disabled[0].endpoint_id, endpoint);
-  EXPECT_EQ(disabled[0].reason, DisabledReason::kGone);
+  EXPECT_EQ(disabled[0].disabled_reason, DisabledReason::kGone);
   EXPECT_EQ(endpoints_.Get(endpoint)->disabled_reason, DisabledReason::kGone);
 }
 
@@ -236,6 +243,20 @@ TEST_F(RecordCountTest, SuccessesOfAHealthyEndpointWriteNothing) {
   const std::vector<std::string> before = Rows(query);
   Count({TallyFor(endpoint, {0, 0, 0, true}, 50)});
   EXPECT_EQ(Rows(query), before);
+}
+
+TEST_F(RecordCountTest, TheAnswerSaysWhatEachCounterIsNow) {
+  const EndpointId failing = NewEndpoint();
+  const EndpointId well = NewEndpoint();
+  Count({TallyFor(failing, {2, 2, 2, false}, 50)});
+  const auto counts = dispatch_.Record(
+      {}, {TallyFor(failing, {3, 3, 3, false}, 50), TallyFor(well, {0, 0, 0, true}, 50)});
+  ASSERT_TRUE(counts.ok()) << counts.status();
+  // A counter that was 0 and stays it is not mentioned.
+  ASSERT_THAT(*counts, SizeIs(1));
+  EXPECT_EQ((*counts)[0].endpoint_id, failing);
+  EXPECT_EQ((*counts)[0].consecutive_failures, 5);
+  EXPECT_EQ((*counts)[0].disabled_reason, DisabledReason::kNone);
 }
 
 TEST_F(RecordCountTest, CountsAreStoredWithTheirOutcomes) {
@@ -272,7 +293,7 @@ class ManyWritersTest : public RecordCountTest {
         for (int batch = 0; batch < kBatches; ++batch) {
           const auto counted = store.Record({}, tallies);
           ASSERT_TRUE(counted.ok()) << counted.status();
-          for (const DisabledEndpoint& one : *counted) mine.push_back(one.endpoint_id);
+          for (const EndpointCount& one : DisabledAmong(*counted)) mine.push_back(one.endpoint_id);
         }
       });
     }

@@ -142,8 +142,8 @@ void StoreTest::LeaveDue(int count, const std::string& type) {
   }
 }
 
-std::vector<Leased> StoreTest::Claim(EndpointId endpoint, int count) {
-  const auto claimed = dispatch_.Claim({{endpoint, count}}, 2, absl::Seconds(30));
+std::vector<Leased> StoreTest::Claim(EndpointId endpoint, int count, int32_t node_no) {
+  const auto claimed = dispatch_.Claim({{endpoint, count}}, node_no, absl::Seconds(30));
   EXPECT_TRUE(claimed.ok()) << claimed.status();
   std::vector<Leased> leased;
   if (!claimed.ok()) return leased;

@@ -63,8 +63,8 @@ class StoreTest : public ::testing::Test {
   std::vector<Leased> Lease(int count, const std::string& type = "t");
   // The same, left for whoever claims.
   void LeaveDue(int count, const std::string& type = "t");
-  // What node 2 gets when it claims that many of an endpoint.
-  std::vector<Leased> Claim(EndpointId endpoint, int count);
+  // What a node gets when it claims that many of an endpoint.
+  std::vector<Leased> Claim(EndpointId endpoint, int count, int32_t node_no = 2);
 
   // What an attempt of that delivery came to: a success ends it, a failure lets it wait a minute.
   OutcomeRecord OutcomeOf(const Leased& delivery, AttemptOutcome outcome);

@@ -1,0 +1,117 @@
+// Finding a PostgreSQL among several hosts (storage/postgres/connect.h).
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/storage/postgres/store_test_base.h"
+
+namespace postrider {
+namespace {
+
+using ::testing::HasSubstr;
+
+// Takes connections and says nothing, as a host does whose PostgreSQL hangs.
+class SilentHost {
+ public:
+  SilentHost() : listener_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(address);
+    bind(listener_, reinterpret_cast<sockaddr*>(&address), size);
+    listen(listener_, 16);
+    getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
+    port_ = ntohs(address.sin_port);
+  }
+  ~SilentHost() { close(listener_); }
+  int port() const { return port_; }
+
+ private:
+  const int listener_;
+  int port_ = 0;
+};
+
+class ConnectTest : public StoreTest {
+ protected:
+  const std::string conninfo_ = Options(SessionKind::kGeneral).conninfo;
+
+  // `keyword` of the test database's conninfo, which is in libpq's keyword form.
+  std::string Setting(const std::string& keyword) const {
+    const size_t at = conninfo_.find(keyword + "=");
+    EXPECT_NE(at, std::string::npos) << conninfo_;
+    std::string value = conninfo_.substr(at + keyword.size() + 1);
+    value = value.substr(0, value.find(' '));
+    if (!value.empty() && value.front() == '\'') value = value.substr(1, value.size() - 2);
+    return value;
+  }
+  // The test's own PostgreSQL behind a host that is tried first.
+  std::string Behind(const std::string& host, int port) const {
+    const std::string own_port =
+        conninfo_.find("port=") == std::string::npos ? "5432" : Setting("port");
+    return absl::StrCat("host=", host, ",", Setting("host"), " port=", port, ",", own_port,
+                        " dbname=", Setting("dbname"), " user=", Setting("user"));
+  }
+};
+
+TEST_F(ConnectTest, AHostThatSaysNothingIsLeftAfterItsTimeAndNotTriedFirstAgain) {
+  SilentHost silent;
+  SessionOptions options = Options(SessionKind::kGeneral);
+  options.conninfo = Behind("127.0.0.1", silent.port());
+  options.connect_timeout = absl::Seconds(5);
+  Session session(options);
+  absl::Time begun = absl::Now();
+  ASSERT_TRUE(session.Execute("SELECT 1", absl::Seconds(5)).ok());
+  EXPECT_GE(absl::Now() - begun, kConnectTimeoutAHost);
+  EXPECT_LT(absl::Now() - begun, kConnectTimeoutAHost + absl::Seconds(2));
+  session.Close();
+  begun = absl::Now();
+  ASSERT_TRUE(session.Execute("SELECT 1", absl::Seconds(5)).ok());
+  EXPECT_LT(absl::Now() - begun, kConnectTimeoutAHost);
+}
+
+TEST_F(ConnectTest, AHostThatRefusesIsPassedOverAtOnce) {
+  int port = 0;
+  {
+    SilentHost gone;
+    port = gone.port();
+  }
+  SessionOptions options = Options(SessionKind::kGeneral);
+  options.conninfo = Behind("127.0.0.1", port);
+  Session session(options);
+  EXPECT_TRUE(session.Execute("SELECT 1", absl::Seconds(5)).ok());
+}
+
+TEST_F(ConnectTest, AServerThatCannotBeWrittenToIsNoServer) {
+  Execute(absl::StrCat("ALTER DATABASE ", Setting("dbname"),
+                       " SET default_transaction_read_only = on"));
+  Session session(Options(SessionKind::kGeneral));
+  const absl::Status status = session.Execute("SELECT 1", absl::Seconds(5));
+  EXPECT_TRUE(absl::IsUnavailable(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("read-only"));
+  // Unless the conninfo says that anyone will do.
+  SessionOptions any = Options(SessionKind::kGeneral);
+  absl::StrAppend(&any.conninfo, " target_session_attrs=any");
+  Session reader(any);
+  EXPECT_TRUE(reader.Execute("SELECT 1", absl::Seconds(5)).ok());
+}
+
+TEST_F(ConnectTest, WhenNoHostCanBeUsedTheLastReasonIsGiven) {
+  SessionOptions options;
+  options.conninfo = "host=127.0.0.1,127.0.0.1 port=1,1 dbname=x user=x";
+  Session session(options);
+  const absl::Status status = session.Execute("SELECT 1", absl::Seconds(5));
+  EXPECT_TRUE(absl::IsUnavailable(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("none of the 2 hosts"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("refused"));
+}
+
+}  // namespace
+}  // namespace postrider
