@@ -219,7 +219,8 @@ TEST_F(AcceptanceTest, ACallThatWouldFanOutTooFarIsRefusedWholeAndSmallerOnesAre
       kEndpoints,
       ")), "
       "made AS (INSERT INTO endpoints SELECT (jsonb_populate_record(NULL::endpoints, "
-      "  to_jsonb(o) || jsonb_build_object('endpoint_id', id))).* FROM one o, ids RETURNING endpoint_id, env_no), "
+      "  to_jsonb(o) || jsonb_build_object('endpoint_id', id))).* FROM one o, ids RETURNING "
+      "endpoint_id, env_no), "
       "states AS (INSERT INTO endpoint_states (endpoint_id) SELECT endpoint_id FROM made) "
       "INSERT INTO subscriptions SELECT env_no, 'wide.*', endpoint_id FROM made");
   database().Query(copies);
