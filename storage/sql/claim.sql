@@ -1,6 +1,8 @@
 -- Leases due deliveries to this node, so many an endpoint: $1 endpoint_ids $2 counts
 -- $3 node_no $4 lease duration, seconds. The rows come back with the event's body (null when it
--- was erased). SKIP LOCKED: two nodes never wait for each other.
+-- was erased). SKIP LOCKED: two nodes never wait for each other. What is picked is locked and without
+-- a lease. Asking for that again would bring in the index of all that waits, which costs nothing only
+-- while that is empty.
 -- Suspects (two nodes died while they had the delivery) are leased one at a time: none while this
 -- node has one, and one at most in all. So when the node dies again, it is known which one it had.
 WITH position AS MATERIALIZED (
@@ -29,7 +31,7 @@ WITH position AS MATERIALIZED (
   UPDATE open_deliveries o
   SET lease_node = $3::int, lease_token = p.token, lease_expire_time = p.expires
   FROM (SELECT * FROM picked UNION ALL SELECT * FROM suspect) AS d, position p
-  WHERE o.delivery_id = d.delivery_id AND o.lease_node IS NULL
+  WHERE o.delivery_id = d.delivery_id
   RETURNING o.delivery_id, o.event_id, o.endpoint_id, o.origin, o.attempt_count, o.failure_count,
             o.lease_token
 )

@@ -2,7 +2,8 @@
 -- $3 attempt_id $4 start_time. Its attempt is logged as ABANDONED, with nothing of the receiver's.
 WITH gone AS (
   DELETE FROM open_deliveries
-  WHERE delivery_id = $1::uuid AND lease_token = $2::bigint AND lease_node IS NOT NULL
+  WHERE delivery_id = $1::uuid AND lease_token = $2::bigint
+    AND coalesce(lease_node, 0) <> 0  -- keeps the index of all leased rows out
   RETURNING *
 ), closed AS (
   INSERT INTO closed_deliveries (delivery_id, event_id, endpoint_id, env_no, event_type, origin,

@@ -1,6 +1,7 @@
 -- Records a batch of outcomes, each fenced by its lease token: the delivery is closed or waits for its
 -- next attempt, the attempt goes to the log, endpoints count. All or nothing: when one of the
 -- outcomes no longer holds its lease the statement ends with PR001, and the caller sorts them.
+-- coalesce keeps the index of all leased rows out, which costs nothing only while that is empty.
 -- Arrays, one element an outcome:
 --   $1 delivery_id  $2 lease_token  $3 endpoint_id  $4 new state (1 waits, 3 to 5 closed)
 --   $5 state_reason  $6 next_attempt_time (waiting) or null  $7 whether a step of the schedule is used
@@ -25,7 +26,7 @@ WITH input AS MATERIALIZED (
 ), closing AS (
   DELETE FROM open_deliveries o USING input i
   WHERE i.state <> 1 AND o.delivery_id = i.delivery_id AND o.lease_token = i.lease_token
-    AND o.lease_node IS NOT NULL
+    AND coalesce(o.lease_node, 0) <> 0
   RETURNING i.*, o.event_id, o.env_no, o.event_type, o.origin, o.attempt_count + 1 AS number,
             o.create_time
 ), waiting AS (
@@ -35,7 +36,7 @@ WITH input AS MATERIALIZED (
       lost_claims = 0, alone_deaths = 0
   FROM input i
   WHERE i.state = 1 AND o.delivery_id = i.delivery_id AND o.lease_token = i.lease_token
-    AND o.lease_node IS NOT NULL
+    AND coalesce(o.lease_node, 0) <> 0
   RETURNING i.*, o.event_id, o.env_no, o.event_type, o.origin, o.attempt_count AS number,
             o.create_time
 ), closed AS (

@@ -2,6 +2,7 @@
 -- attempt may have started, so it goes to the log as ABANDONED (8) with the lease token whose
 -- outcome may still complete it. $4 lease duration, seconds: the attempt began that much before the
 -- lease ends. Answer: the endpoints that have work again, with how much, and how much was given up.
+-- What is lost is locked and leased: asking for that again would bring in the index of all leased rows.
 -- A node that did not stop cleanly counts against what it had: after two such deaths in a row a
 -- delivery is a suspect (claim.sql), and after three more, alone each time, it has failed (POISONED).
 WITH orphaned AS MATERIALIZED (
@@ -19,7 +20,7 @@ WITH orphaned AS MATERIALIZED (
 ), condemned AS (
   DELETE FROM open_deliveries o
   USING lost l
-  WHERE o.delivery_id = l.delivery_id AND o.lease_node IS NOT NULL
+  WHERE o.delivery_id = l.delivery_id
     AND l.unclean AND o.lost_claims >= 2 AND o.alone_deaths >= 2
   RETURNING o.delivery_id, o.event_id, o.endpoint_id, o.env_no, o.event_type, o.origin,
             o.attempt_count + 1 AS attempt_count, o.create_time, o.lease_token,
@@ -31,7 +32,7 @@ WITH orphaned AS MATERIALIZED (
       alone_deaths = o.alone_deaths + (l.unclean AND o.lost_claims >= 2)::int,
       next_attempt_time = now()
   FROM lost l
-  WHERE o.delivery_id = l.delivery_id AND o.lease_node IS NOT NULL
+  WHERE o.delivery_id = l.delivery_id
     AND NOT (l.unclean AND o.lost_claims >= 2 AND o.alone_deaths >= 2)
   RETURNING o.delivery_id, o.event_id, o.endpoint_id, o.env_no, o.event_type, o.origin,
             o.attempt_count, o.create_time, o.lease_token, l.lease_expire_time AS old_expire_time
