@@ -134,9 +134,7 @@ absl::StatusOr<Page<Delivery>> PgDeliveryStore::List(const DeliveryFilter& filte
 absl::StatusOr<Page<Attempt>> PgDeliveryStore::ListAttempts(const AttemptFilter& filter,
                                                             const PageRequest& page,
                                                             int64_t max_bytes) {
-  Ulid before;
-  before.bytes.fill(0xff);
-  if (page.after) before = *page.after;
+  PageBounds bounds = BoundsOf(page, filter.start_time, std::nullopt);
   auto session = pool_.Take();
   Page<Attempt> attempts;
   int64_t bytes = 0;
@@ -152,8 +150,9 @@ absl::StatusOr<Page<Attempt>> PgDeliveryStore::ListAttempts(const AttemptFilter&
     params.Int4(filter.outcome ? static_cast<int32_t>(*filter.outcome) : 0)
         .Time(filter.start_time)
         .Time(filter.end_time)
-        .Uuid(before)
-        .Int4(step);
+        .Uuid(bounds.before)
+        .Int4(step)
+        .Uuid(bounds.from);
     absl::StatusOr<Result> rows = session->Run(sql::kAttemptsList, params);
     if (!rows.ok()) return rows.status();
     for (int row = 0; row < rows->rows(); ++row) {
@@ -163,7 +162,7 @@ absl::StatusOr<Page<Attempt>> PgDeliveryStore::ListAttempts(const AttemptFilter&
       attempts.more = static_cast<int32_t>(attempts.rows.size()) == page.size ||
                       (!attempts.rows.empty() && bytes > max_bytes);
       if (attempts.more) return attempts;
-      before = attempt.id.ulid;
+      bounds.before = attempt.id.ulid;
       attempts.rows.push_back(std::move(attempt));
     }
     if (rows->rows() < step) return attempts;

@@ -14,7 +14,8 @@ constexpr int64_t kDeadRowsWorthAVacuum = 50000;
 constexpr Statement kNow{"now", "SELECT now()"};
 
 // In order; a migration that was released never changes.
-constexpr Statement kMigrations[] = {sql::kMigrationInitial, sql::kMigrationDeliveryGuards};
+constexpr Statement kMigrations[] = {sql::kMigrationInitial, sql::kMigrationDeliveryGuards,
+                                     sql::kMigrationFailures};
 
 }  // namespace
 
