@@ -1,6 +1,7 @@
 // Deadlines, broken connections, and what errors are called.
 
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -61,10 +62,25 @@ TEST_P(SessionTest, AStatementThatWasGivenUpEndsOnTheServerToo) {
   }));
 }
 
-TEST_P(SessionTest, ABrokenConnectionIsUnavailableOnce) {
+TEST_P(SessionTest, AConnectionThatEndedWhileNobodyUsedItIsReplacedUnseen) {
   const int64_t pid = tested_.Run(kPid)->Int(0, 0);
   Terminate(pid);
-  EXPECT_EQ(tested_.Run(kOne).status().code(), absl::StatusCode::kUnavailable);
+  const auto after = tested_.Run(kPid);
+  ASSERT_TRUE(after.ok()) << after.status();
+  EXPECT_NE(after->Int(0, 0), pid);
+}
+
+TEST_P(SessionTest, AConnectionThatBreaksUnderAStatementIsUnavailableOnce) {
+  const int64_t pid = tested_.Run(kPid)->Int(0, 0);
+  std::thread breaker([this, pid] {
+    EXPECT_TRUE(testing::WaitUntil([this] {
+      return Value("SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)'") ==
+             "1";
+    }));
+    Terminate(pid);
+  });
+  EXPECT_EQ(tested_.Run(kSleep).status().code(), absl::StatusCode::kUnavailable);
+  breaker.join();
   EXPECT_FALSE(tested_.connected());
   const auto after = tested_.Run(kPid);
   ASSERT_TRUE(after.ok()) << after.status();
