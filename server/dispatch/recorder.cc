@@ -158,7 +158,8 @@ absl::Status Recorder::StoreApart(std::vector<FinishedAttempt>& batch,
       if (counted.ok()) counts.insert(counts.end(), counted->begin(), counted->end());
     }
     if (!late.ok()) {
-      for (FinishedAttempt& other : rest) batch.push_back(std::move(other));
+      batch.insert(batch.end(), std::make_move_iterator(rest.rbegin()),
+                   std::make_move_iterator(rest.rend()));
       return late.status();
     }
     batch.pop_back();
