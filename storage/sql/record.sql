@@ -13,21 +13,19 @@
 --   $27 failures after the last success  $28 whether there was a success
 --   $29 threshold, 0 never  $30 whether a 410 disables it
 -- Answer: the endpoints whose counter this statement changed, with the reason if it disabled them.
+-- What only the log keeps goes from its parameters straight into the log: every set that such wide
+-- rows pass through copies them once more.
 WITH input AS MATERIALIZED (
-  SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::int[], $5::int[],
-                       $6::timestamptz[], $7::bool[], $8::uuid[], $9::timestamptz[], $10::bigint[],
-                       $11::int[], $12::int[], $13::text[], $14::text[], $15::int[], $16::bytea[],
-                       $17::bytea[], $18::bool[], $19::int[], $20::int[], $21::int[], $22::int[],
-                       $23::timestamptz[])
-       AS i(delivery_id, lease_token, endpoint_id, state, state_reason, next_time, uses_retry,
-            attempt_id, start_time, duration_us, outcome, http_status, error, remote_address,
-            send_count, response_headers, response_body, truncated, dns_us, connect_us, tls_us,
-            first_byte_us, complete_time)
+  SELECT * FROM unnest($1::uuid[], $2::bigint[], $4::int[], $5::int[], $6::timestamptz[],
+                       $7::bool[], $23::timestamptz[]) WITH ORDINALITY
+       AS i(delivery_id, lease_token, state, state_reason, next_time, uses_retry, complete_time,
+            item)
 ), closing AS (
   DELETE FROM open_deliveries o USING input i
   WHERE i.state <> 1 AND o.delivery_id = i.delivery_id AND o.lease_token = i.lease_token
     AND coalesce(o.lease_node, 0) <> 0
-  RETURNING i.*, o.event_id, o.env_no, o.event_type, o.origin, o.attempt_count + 1 AS number,
+  RETURNING i.item, i.state, i.state_reason, i.complete_time, o.delivery_id, o.event_id,
+            o.endpoint_id, o.env_no, o.event_type, o.origin, o.attempt_count + 1 AS number,
             o.create_time
 ), waiting AS (
   UPDATE open_deliveries o
@@ -37,24 +35,39 @@ WITH input AS MATERIALIZED (
   FROM input i
   WHERE i.state = 1 AND o.delivery_id = i.delivery_id AND o.lease_token = i.lease_token
     AND coalesce(o.lease_node, 0) <> 0
-  RETURNING i.*, o.event_id, o.env_no, o.event_type, o.origin, o.attempt_count AS number,
-            o.create_time
+  RETURNING i.item, o.event_id, o.env_no, o.origin, o.attempt_count AS number
 ), closed AS (
   INSERT INTO closed_deliveries (delivery_id, event_id, endpoint_id, env_no, event_type, origin,
                                  state, state_reason, attempt_count, create_time, complete_time)
   SELECT delivery_id, event_id, endpoint_id, env_no, event_type, origin, state, state_reason,
          number, create_time, complete_time
   FROM closing
+), done AS MATERIALIZED (
+  -- In the order of the parameters, so that unnest puts both side by side. An outcome without its
+  -- row shifts the others, but then nothing of this stays.
+  SELECT array_agg(event_id ORDER BY item) AS event_ids, array_agg(env_no ORDER BY item) AS env_nos,
+         array_agg(number ORDER BY item) AS numbers, array_agg(origin ORDER BY item) AS origins
+  FROM (SELECT item, event_id, env_no, number, origin FROM closing
+        UNION ALL
+        SELECT item, event_id, env_no, number, origin FROM waiting) AS each
 ), logged AS (
   INSERT INTO attempts (attempt_id, delivery_id, event_id, endpoint_id, env_no, number, origin,
                         start_time, duration_us, outcome, http_status, error, remote_address,
                         send_count, response_headers, response_body, response_body_truncated,
                         phases_us, commit_xid)
-  SELECT attempt_id, delivery_id, event_id, endpoint_id, env_no, number, origin, start_time,
-         duration_us, outcome, http_status, error, remote_address, send_count, response_headers,
-         response_body, truncated, ARRAY[dns_us, connect_us, tls_us, first_byte_us],
+  SELECT i.attempt_id, i.delivery_id, i.event_id, i.endpoint_id, i.env_no, i.number, i.origin,
+         i.start_time, i.duration_us, i.outcome, i.http_status, i.error, i.remote_address,
+         i.send_count, i.response_headers, i.response_body, i.truncated,
+         ARRAY[i.dns_us, i.connect_us, i.tls_us, i.first_byte_us],
          (SELECT pg_current_xact_id()::text::bigint)
-  FROM (SELECT * FROM closing UNION ALL SELECT * FROM waiting) AS done
+  FROM done, unnest($1::uuid[], $3::uuid[], $8::uuid[], $9::timestamptz[], $10::bigint[],
+                    $11::int[], $12::int[], $13::text[], $14::text[], $15::int[], $16::bytea[],
+                    $17::bytea[], $18::bool[], $19::int[], $20::int[], $21::int[], $22::int[],
+                    done.event_ids, done.env_nos, done.numbers, done.origins)
+       AS i(delivery_id, endpoint_id, attempt_id, start_time, duration_us, outcome, http_status,
+            error, remote_address, send_count, response_headers, response_body, truncated, dns_us,
+            connect_us, tls_us, first_byte_us, event_id, env_no, number, origin)
+  WHERE i.event_id IS NOT NULL
 ), tally AS MATERIALIZED (
   SELECT * FROM unnest($24::uuid[], $25::int[], $26::int[], $27::int[], $28::bool[], $29::int[],
                        $30::bool[])

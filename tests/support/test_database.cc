@@ -176,6 +176,7 @@ absl::Status TestCluster::StartAgain() {
   options.extra_settings = With({{"fsync", "off"},
                                  {"full_page_writes", "off"},
                                  {"shared_buffers", "64MB"},
+                                 {"shared_preload_libraries", "pg_stat_statements"},
                                  {"max_connections", "200"}},
                                 options_.settings);
   cluster_.reset();
