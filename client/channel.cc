@@ -4,6 +4,10 @@
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/support/channel_arguments.h>
 
+#include <fstream>
+#include <iterator>
+#include <string>
+
 #include "absl/strings/str_cat.h"
 
 namespace postrider::client {
@@ -13,6 +17,21 @@ namespace {
 // sooner than that.
 constexpr int kMinReconnectMillis = 100;
 constexpr int kMaxReconnectMillis = 2000;
+
+std::string ContentOf(const std::string& path) {
+  if (path.empty()) return "";
+  std::ifstream file(path, std::ios::binary);
+  return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+std::shared_ptr<grpc::ChannelCredentials> CredentialsOf(const TlsOptions& tls) {
+  if (!tls.enabled) return grpc::InsecureChannelCredentials();
+  grpc::SslCredentialsOptions options;
+  options.pem_root_certs = ContentOf(tls.ca_file);
+  options.pem_cert_chain = ContentOf(tls.cert_file);
+  options.pem_private_key = ContentOf(tls.key_file);
+  return grpc::SslCredentials(options);
+}
 
 }  // namespace
 
@@ -24,7 +43,7 @@ std::shared_ptr<grpc::Channel> MakeChannel(const ClientOptions& options) {
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kMinReconnectMillis);
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kMinReconnectMillis);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kMaxReconnectMillis);
-  return grpc::CreateCustomChannel(options.address, grpc::InsecureChannelCredentials(), arguments);
+  return grpc::CreateCustomChannel(options.address, CredentialsOf(options.tls), arguments);
 }
 
 void Authorize(const ClientOptions& options, grpc::ClientContext* context) {

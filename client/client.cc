@@ -7,6 +7,7 @@
 #include "absl/time/clock.h"
 #include "client/channel.h"
 #include "client/status_from_grpc.h"
+#include "postrider/v1/api_key_service.grpc.pb.h"
 #include "postrider/v1/delivery_service.grpc.pb.h"
 #include "postrider/v1/endpoint_service.grpc.pb.h"
 #include "postrider/v1/event_service.grpc.pb.h"
@@ -21,7 +22,8 @@ struct Client::Stubs {
         publisher(v1::PublisherService::NewStub(channel)),
         endpoints(v1::EndpointService::NewStub(channel)),
         events(v1::EventService::NewStub(channel)),
-        deliveries(v1::DeliveryService::NewStub(channel)) {}
+        deliveries(v1::DeliveryService::NewStub(channel)),
+        api_keys(v1::ApiKeyService::NewStub(channel)) {}
 
   template <class Stub, class Request, class Response>
   absl::Status Run(Stub& stub,
@@ -64,6 +66,7 @@ struct Client::Stubs {
   const std::unique_ptr<v1::EndpointService::Stub> endpoints;
   const std::unique_ptr<v1::EventService::Stub> events;
   const std::unique_ptr<v1::DeliveryService::Stub> deliveries;
+  const std::unique_ptr<v1::ApiKeyService::Stub> api_keys;
 };
 
 absl::StatusOr<Client> Client::Create(const ClientOptions& options) {
@@ -188,6 +191,30 @@ absl::Status Client::Call(const v1::RedeliverDeliveryRequest& request,
 absl::Status Client::Call(const v1::CancelDeliveryRequest& request,
                           v1::CancelDeliveryResponse* response, absl::Duration timeout) const {
   return stubs_->Run(*stubs_->deliveries, &v1::DeliveryService::Stub::CancelDelivery, request,
+                     response, timeout);
+}
+
+absl::Status Client::Call(const v1::CreateApiKeyRequest& request,
+                          v1::CreateApiKeyResponse* response, absl::Duration timeout) const {
+  return stubs_->Run(*stubs_->api_keys, &v1::ApiKeyService::Stub::CreateApiKey, request, response,
+                     timeout);
+}
+
+absl::Status Client::Call(const v1::ListApiKeysRequest& request, v1::ListApiKeysResponse* response,
+                          absl::Duration timeout) const {
+  return stubs_->Run(*stubs_->api_keys, &v1::ApiKeyService::Stub::ListApiKeys, request, response,
+                     timeout);
+}
+
+absl::Status Client::Call(const v1::RevokeApiKeyRequest& request,
+                          v1::RevokeApiKeyResponse* response, absl::Duration timeout) const {
+  return stubs_->Run(*stubs_->api_keys, &v1::ApiKeyService::Stub::RevokeApiKey, request, response,
+                     timeout);
+}
+
+absl::Status Client::Call(const v1::ListAuditRecordsRequest& request,
+                          v1::ListAuditRecordsResponse* response, absl::Duration timeout) const {
+  return stubs_->Run(*stubs_->api_keys, &v1::ApiKeyService::Stub::ListAuditRecords, request,
                      response, timeout);
 }
 

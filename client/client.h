@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "client/options.h"
+#include "postrider/v1/api_key_service.pb.h"
 #include "postrider/v1/delivery_service.pb.h"
 #include "postrider/v1/endpoint_service.pb.h"
 #include "postrider/v1/event_service.pb.h"
@@ -87,6 +88,17 @@ class Client {
                     v1::RedeliverDeliveryResponse* response,
                     absl::Duration timeout = kDefaultCallTimeout) const;
   absl::Status Call(const v1::CancelDeliveryRequest& request, v1::CancelDeliveryResponse* response,
+                    absl::Duration timeout = kDefaultCallTimeout) const;
+
+  // ApiKeyService
+  absl::Status Call(const v1::CreateApiKeyRequest& request, v1::CreateApiKeyResponse* response,
+                    absl::Duration timeout = kDefaultCallTimeout) const;
+  absl::Status Call(const v1::ListApiKeysRequest& request, v1::ListApiKeysResponse* response,
+                    absl::Duration timeout = kDefaultCallTimeout) const;
+  absl::Status Call(const v1::RevokeApiKeyRequest& request, v1::RevokeApiKeyResponse* response,
+                    absl::Duration timeout = kDefaultCallTimeout) const;
+  absl::Status Call(const v1::ListAuditRecordsRequest& request,
+                    v1::ListAuditRecordsResponse* response,
                     absl::Duration timeout = kDefaultCallTimeout) const;
 
  private:

@@ -1,6 +1,7 @@
 #include "client/options.h"
 
 #include <algorithm>
+#include <fstream>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -41,6 +42,22 @@ bool IsAddress(absl::string_view address) {
          absl::SimpleAtoi(port, &number) && number >= 1 && number <= 65535;
 }
 
+absl::Status CheckTls(const TlsOptions& tls) {
+  const bool has_files = !tls.ca_file.empty() || !tls.cert_file.empty() || !tls.key_file.empty();
+  if (has_files && !tls.enabled) {
+    return absl::InvalidArgumentError("files of TLS are given and TLS is not enabled");
+  }
+  if (tls.cert_file.empty() != tls.key_file.empty()) {
+    return absl::InvalidArgumentError("a client certificate and its key must be given together");
+  }
+  for (const std::string* file : {&tls.ca_file, &tls.cert_file, &tls.key_file}) {
+    if (!file->empty() && !std::ifstream(*file)) {
+      return absl::InvalidArgumentError(absl::StrCat("cannot read ", *file));
+    }
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status CheckOptions(const ClientOptions& options) {
@@ -58,7 +75,7 @@ absl::Status CheckOptions(const ClientOptions& options) {
                                                    kMaxApiKeyBytes,
                                                    " bytes of printable ASCII without spaces"));
   }
-  return absl::OkStatus();
+  return CheckTls(options.tls);
 }
 
 }  // namespace postrider::client

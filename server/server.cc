@@ -25,6 +25,7 @@
 #include "server/rpc/org_service.h"
 #include "server/rpc/publisher_service.h"
 #include "server/security/random.h"
+#include "server/serving.h"
 #include "storage/postgres/delivery_store.h"
 #include "storage/postgres/dispatch_store.h"
 #include "storage/postgres/embedded/data_dir.h"
@@ -122,13 +123,13 @@ struct Server::Parts {
   std::unique_ptr<Maintenance> maintenance;
 
   std::unique_ptr<rpc::Workers> workers;
+  std::unique_ptr<Serving> serving;
   std::unique_ptr<rpc::PublisherService> publisher_service;
   std::unique_ptr<rpc::EndpointService> endpoint_service;
   std::unique_ptr<rpc::EventService> event_service;
   std::unique_ptr<rpc::DeliveryService> delivery_service;
   std::unique_ptr<rpc::OrgService> org_service;
-  rpc::EventTypeService event_type_service;
-  rpc::ApiKeyService api_key_service;
+  std::unique_ptr<rpc::EventTypeService> event_type_service;
   std::unique_ptr<rpc::GrpcServer> grpc;
   std::unique_ptr<observe::StatusServer> status_server;
   bool stopped = false;
@@ -268,26 +269,34 @@ absl::Status Server::Parts::StartEngine() {
 
 absl::Status Server::Parts::StartServices() {
   workers = std::make_unique<rpc::Workers>(kRpcThreads, kMaxWaitingCalls);
+  absl::StatusOr<std::unique_ptr<Serving>> started =
+      Serving::Start({config, *pool, general, *keys, clock, *workers,
+                      [this](absl::Time now) { return ids.Next<ApiKeyId>(now); },
+                      [this](absl::Time now) { return ids.Next<AuditRecordId>(now); }});
+  if (!started.ok()) return started.status();
+  serving = *std::move(started);
+  const rpc::Reception& reception = serving->reception();
   envelope::JsonLimits limits;
   limits.max_bytes = static_cast<size_t>(config.max_data_bytes);
   publisher_service = std::make_unique<rpc::PublisherService>(rpc::PublisherParts{
-      [this](publish::Submission s) { return engine->Submit(std::move(s)); }, *events, *workers,
+      [this](publish::Submission s) { return engine->Submit(std::move(s)); }, *events, reception,
       clock, [this](absl::Time now) { return ids.Next<EventId>(now); }, limits,
       config.idempotency_window});
-  endpoint_service = std::make_unique<rpc::EndpointService>(
-      rpc::EndpointParts{*endpoints, *keys, *workers, clock,
-                         [this](absl::Time now) { return ids.Next<EndpointId>(now); },
-                         rpc::EndpointRules{policy, config.attempt_timeout}});
-  event_service = std::make_unique<rpc::EventService>(*events, *workers);
+  endpoint_service = std::make_unique<rpc::EndpointService>(rpc::EndpointParts{
+      *endpoints, *keys, reception, clock,
+      [this](absl::Time now) { return ids.Next<EndpointId>(now); },
+      rpc::EndpointRules{policy, config.attempt_timeout}, config.max_endpoints_per_env});
+  event_service = std::make_unique<rpc::EventService>(*events, reception);
   delivery_service = std::make_unique<rpc::DeliveryService>(
-      rpc::DeliveryParts{*deliveries, *endpoints, *workers, clock,
+      rpc::DeliveryParts{*deliveries, *endpoints, reception, clock,
                          [this](absl::Time now) { return ids.Next<DeliveryId>(now); }});
   org_service = std::make_unique<rpc::OrgService>(
-      rpc::OrgParts{*purges, *events, *workers, [this] { return draining.load(); }});
+      rpc::OrgParts{*purges, *events, reception, [this] { return draining.load(); }});
+  event_type_service = std::make_unique<rpc::EventTypeService>(reception);
   absl::StatusOr<std::unique_ptr<rpc::GrpcServer>> listening = rpc::GrpcServer::Start(
-      config.listen,
+      serving->Listeners(),
       {publisher_service.get(), endpoint_service.get(), event_service.get(), delivery_service.get(),
-       &event_type_service, &api_key_service, org_service.get()});
+       event_type_service.get(), &serving->api_key_service(), org_service.get()});
   if (!listening.ok()) return listening.status();
   grpc = *std::move(listening);
   absl::StatusOr<std::unique_ptr<observe::StatusServer>> answering =
@@ -328,6 +337,7 @@ void Server::Parts::Stop() {
   if (grpc != nullptr) grpc->Shutdown(kShutdownWait);
   if (engine != nullptr) engine->StopAccepting();
   if (workers != nullptr) workers->Stop();
+  if (serving != nullptr) serving->Stop();
   status_server.reset();
   if (maintenance != nullptr) maintenance->RequestStop();
   if (engine != nullptr) {

@@ -1,6 +1,5 @@
 #include "server/config/config.h"
 
-#include <arpa/inet.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,103 +15,13 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
-#include "server/http/destination.h"
+#include "server/config/listen_address.h"
+#include "server/config/settings.h"
 #include "server/http/loop.h"
 #include "server/policy/schedule.h"
 
 namespace postrider::config {
 namespace {
-
-using Values = std::vector<std::string>;
-
-enum class Arity { kValue, kSwitch, kRepeated };
-
-struct Setting {
-  std::string name;
-  std::string value_name;  // of the help
-  std::string default_text;
-  std::string meaning;
-  Arity arity = Arity::kValue;
-  // Empty text: fine. Else what is wrong, as "must be ...".
-  std::function<std::string(Config&, const Values&)> apply;
-};
-
-std::string SetSpan(absl::Duration& out, const Values& values, absl::Duration low,
-                    absl::Duration high) {
-  absl::StatusOr<absl::Duration> span = ParseSpan(values.back());
-  if (!span.ok() || *span < low || *span > high) {
-    return absl::StrCat("must be a time span of ", FormatSpan(low), " to ", FormatSpan(high),
-                        ", like 30s, 10m or 4h");
-  }
-  out = *span;
-  return "";
-}
-
-std::string SetSwitch(bool& out, const Values& values) {
-  const std::string& text = values.back();
-  if (text == "true" || text == "on" || text == "1" || text == "yes") {
-    out = true;
-  } else if (text == "false" || text == "off" || text == "0" || text == "no") {
-    out = false;
-  } else {
-    return "must be on or off";
-  }
-  return "";
-}
-
-std::string SetInt(int64_t& out, const Values& values, int64_t low, int64_t high) {
-  int64_t number = 0;
-  if (!absl::SimpleAtoi(values.back(), &number) || number < low || number > high) {
-    return absl::StrCat("must be a number from ", low, " to ", high);
-  }
-  out = number;
-  return "";
-}
-
-std::string SetSchedule(Config& config, const Values& values) {
-  std::vector<absl::Duration> delays;
-  for (const std::string& part : std::vector<std::string>(absl::StrSplit(values.back(), ','))) {
-    absl::StatusOr<absl::Duration> delay = ParseSpan(std::string(absl::StripAsciiWhitespace(part)));
-    if (!delay.ok() || *delay < policy::kMinDelay || *delay > policy::kMaxDelay) {
-      return "must be delays of 1s to 24h, separated by commas, like 30s,2m,10m";
-    }
-    delays.push_back(*delay);
-  }
-  if (delays.size() > static_cast<size_t>(policy::kMaxRetries)) {
-    return absl::StrCat("must hold at most ", policy::kMaxRetries, " delays");
-  }
-  config.retry_schedule = std::move(delays);
-  return "";
-}
-
-std::string NotYet(Config&, const Values&) { return "is not available in this version yet"; }
-
-// A name, other than localhost, may be anybody's: only addresses are looked at.
-bool IsLoopback(const std::string& host) {
-  if (host == "localhost") return true;
-  const std::string bare = host.size() > 2 && host.front() == '[' && host.back() == ']'
-                               ? host.substr(1, host.size() - 2)
-                               : host;
-  in_addr v4{};
-  if (inet_pton(AF_INET, bare.c_str(), &v4) == 1) return (ntohl(v4.s_addr) >> 24) == 127;
-  in6_addr v6{};
-  return inet_pton(AF_INET6, bare.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
-}
-
-std::string CheckListen(const std::string& address) {
-  if (address.rfind("unix:", 0) == 0 && address.size() > 5) return "";
-  const size_t colon = address.rfind(':');
-  int port = -1;
-  if (colon == std::string::npos || colon == 0 ||
-      !absl::SimpleAtoi(address.substr(colon + 1), &port) || port < 0 || port > 65535) {
-    return "must be HOST:PORT or unix:PATH";
-  }
-  if (!IsLoopback(address.substr(0, colon))) {
-    return "must be a loopback address or a unix socket: TLS and credentials, which any other "
-           "address needs, are not available in this version yet";
-  }
-  return "";
-}
 
 std::string DefaultDataDir(const Environment& environment) {
   if (geteuid() == 0) return "/var/lib/postrider";
@@ -120,159 +29,6 @@ std::string DefaultDataDir(const Environment& environment) {
     return *data + "/postrider";
   }
   return environment("HOME").value_or(".") + "/.local/share/postrider";
-}
-
-const std::vector<Setting>& Settings() {
-  static const auto* const settings = new std::vector<Setting>{
-      {"listen", "ADDRESS", "127.0.0.1:50051",
-       "where gRPC listens: HOST:PORT (port 0: any free one) or unix:PATH; may be given several "
-       "times",
-       Arity::kRepeated,
-       [](Config& c, const Values& v) {
-         for (const std::string& address : v) {
-           if (std::string wrong = CheckListen(address); !wrong.empty()) return wrong;
-         }
-         c.listen = v;
-         return std::string();
-       }},
-      {"http-listen", "ADDRESS", "127.0.0.1:50052", "where /healthz and /readyz are served",
-       Arity::kValue,
-       [](Config& c, const Values& v) {
-         if (v.back().rfind("unix:", 0) == 0) return std::string("must be HOST:PORT");
-         c.http_listen = v.back();
-         return CheckListen(v.back());
-       }},
-      {"database", "CONNINFO", "none",
-       "libpq URI or keywords of the database, several hosts allowed; none: a private PostgreSQL "
-       "in the data folder, started and stopped with the server",
-       Arity::kValue,
-       [](Config& c, const Values& v) {
-         c.database = v.back();
-         return std::string();
-       }},
-      {"data-dir", "DIR", "$XDG_DATA_HOME/postrider, for root /var/lib/postrider",
-       "locked by one server at a time; holds the private PostgreSQL, the node id and the master "
-       "key when the server made it",
-       Arity::kValue,
-       [](Config& c, const Values& v) {
-         c.data_dir = v.back();
-         return std::string(v.back().empty() ? "must not be empty" : "");
-       }},
-      {"node-id", "ID", "random, kept in the data folder",
-       "this server among others on the same database: 1 to 64 of A-Z a-z 0-9 _ -", Arity::kValue,
-       [](Config& c, const Values& v) {
-         c.node_id = v.back();
-         const bool good = !v.back().empty() && v.back().size() <= 64 &&
-                           std::all_of(v.back().begin(), v.back().end(), [](unsigned char ch) {
-                             return absl::ascii_isalnum(ch) || ch == '_' || ch == '-';
-                           });
-         return std::string(good ? "" : "must be 1 to 64 of A-Z a-z 0-9 _ -");
-       }},
-      {"retry-schedule", "LIST", "30s,2m,10m,1h,4h",
-       "delays before each retry, counted from the end of the failed attempt: N delays are N "
-       "retries after the first attempt",
-       Arity::kValue, SetSchedule},
-      {"attempt-timeout", "SPAN", "15s", "time one attempt may take in all", Arity::kValue,
-       [](Config& c, const Values& v) {
-         return SetSpan(c.attempt_timeout, v, absl::Seconds(1), absl::Minutes(5));
-       }},
-      {"connect-timeout", "SPAN", "5s", "part of it for the name lookup, the connection and TLS",
-       Arity::kValue,
-       [](Config& c, const Values& v) {
-         return SetSpan(c.connect_timeout, v, absl::Milliseconds(100), absl::Minutes(5));
-       }},
-      {"disable-threshold", "N", "50",
-       "consecutive failures that disable an endpoint; 0 turns it off", Arity::kValue,
-       [](Config& c, const Values& v) {
-         int64_t number = 0;
-         std::string wrong = SetInt(number, v, 0, 1000000);
-         c.disable_threshold = static_cast<int>(number);
-         return wrong;
-       }},
-      {"lease-duration", "SPAN", "30s",
-       "how long a delivery belongs to the server that took it; longer than the attempt timeout "
-       "by 10s at least",
-       Arity::kValue,
-       [](Config& c, const Values& v) {
-         return SetSpan(c.lease_duration, v, absl::Seconds(11), absl::Hours(1));
-       }},
-      {"egress-allow", "CIDR", "none",
-       "private or loopback range that endpoints may reach; may be given several times",
-       Arity::kRepeated,
-       [](Config& c, const Values& v) {
-         for (const std::string& cidr : v) {
-           if (absl::StatusOr<http::Cidr> parsed = http::ParseCidr(cidr); !parsed.ok()) {
-             return std::string(parsed.status().message());
-           }
-         }
-         c.egress_allow = v;
-         return std::string();
-       }},
-      {"egress-allow-http", "", "off", "allow endpoints with http:// URLs", Arity::kSwitch,
-       [](Config& c, const Values& v) { return SetSwitch(c.egress_allow_http, v); }},
-      {"egress-proxy", "URL", "none", "proxy that every request goes through", Arity::kValue,
-       [](Config& c, const Values& v) {
-         c.egress_proxy = v.back();
-         return std::string();
-       }},
-      {"egress-ca-file", "FILE", "the system's", "certificates that receivers are trusted by",
-       Arity::kValue,
-       [](Config& c, const Values& v) {
-         c.egress_ca_file = v.back();
-         return std::string();
-       }},
-      {"tls-cert", "FILE", "none", "not available yet", Arity::kValue, NotYet},
-      {"tls-key", "FILE", "none", "not available yet", Arity::kValue, NotYet},
-      {"tls-client-ca", "FILE", "none", "not available yet", Arity::kValue, NotYet},
-      {"require-auth", "", "off", "not available yet", Arity::kSwitch, NotYet},
-      {"insecure", "", "off", "not available yet", Arity::kSwitch, NotYet},
-      {"bootstrap-key", "FILE", "none", "not available yet", Arity::kValue, NotYet},
-      {"master-key-file", "FILE",
-       "made in the data folder with the private PostgreSQL, else required",
-       "32 bytes in base64 or hex that seal secrets at rest", Arity::kValue,
-       [](Config& c, const Values& v) {
-         c.master_key_file = v.back();
-         return std::string();
-       }},
-      {"previous-master-key-file", "FILE", "none",
-       "a master key of before, that opens what it sealed until postriderd --reseal was run; may "
-       "be "
-       "given several times",
-       Arity::kRepeated,
-       [](Config& c, const Values& v) {
-         c.previous_master_key_files = v;
-         return std::string();
-       }},
-      {"retention", "SPAN", "30d", "how long events, deliveries and attempts are kept",
-       Arity::kValue,
-       [](Config& c, const Values& v) {
-         return SetSpan(c.retention, v, absl::Hours(24), absl::Hours(24 * 3650));
-       }},
-      {"payload-retention", "SPAN", "30d", "how long the payloads of events are kept",
-       Arity::kValue,
-       [](Config& c, const Values& v) {
-         return SetSpan(c.payload_retention, v, absl::Hours(24), absl::Hours(24 * 3650));
-       }},
-      {"idempotency-window", "SPAN", "24h", "how long an idempotency key is remembered",
-       Arity::kValue,
-       [](Config& c, const Values& v) {
-         return SetSpan(c.idempotency_window, v, absl::Seconds(1), absl::Hours(24));
-       }},
-      {"max-data-bytes", "N", "262144", "largest data of an event", Arity::kValue,
-       [](Config& c, const Values& v) { return SetInt(c.max_data_bytes, v, 2, 8 << 20); }},
-      {"disable-on-gone", "", "on", "whether a 410 answer disables the endpoint", Arity::kSwitch,
-       [](Config& c, const Values& v) { return SetSwitch(c.disable_on_gone, v); }},
-      {"drain-timeout", "SPAN", "20s", "time to finish what is in flight on SIGTERM", Arity::kValue,
-       [](Config& c, const Values& v) {
-         return SetSpan(c.drain_timeout, v, absl::ZeroDuration(), absl::Hours(1));
-       }},
-      {"log-format", "json|text", "json", "form of the log on standard error", Arity::kValue,
-       [](Config& c, const Values& v) {
-         c.log_json = v.back() == "json";
-         return std::string(v.back() == "json" || v.back() == "text" ? "" : "must be json or text");
-       }},
-  };
-  return *settings;
 }
 
 const Setting* Find(const std::string& name) {
@@ -377,6 +133,27 @@ void ReadFile(const std::string& path, Gathered& given, std::vector<std::string>
   }
 }
 
+void CheckListeners(const Config& config, std::vector<std::string>& wrong) {
+  if (config.tls_cert.empty() != config.tls_key.empty()) {
+    wrong.push_back("--tls-cert and --tls-key must be given together");
+  }
+  if (!config.tls_client_ca.empty() && config.tls_cert.empty()) {
+    wrong.push_back("--tls-client-ca needs --tls-cert and --tls-key");
+  }
+  for (const std::string& address : config.listen) {
+    if (IsLocalAddress(address) || !config.tls_cert.empty() || config.insecure) continue;
+    wrong.push_back(
+        absl::StrCat("--listen ", address,
+                     " can be reached from other machines: give --tls-cert and "
+                     "--tls-key, or --insecure to send keys and payloads in the clear"));
+  }
+  if (!IsLocalAddress(config.http_listen) && !config.insecure) {
+    wrong.push_back(absl::StrCat("--http-listen ", config.http_listen,
+                                 " can be reached from other machines and is served without TLS: "
+                                 "choose a loopback address, or give --insecure"));
+  }
+}
+
 void CheckTogether(const Config& config, std::vector<std::string>& wrong) {
   if (config.lease_duration < config.attempt_timeout + absl::Seconds(10)) {
     wrong.push_back(absl::StrCat("--lease-duration must be at least ",
@@ -393,6 +170,7 @@ void CheckTogether(const Config& config, std::vector<std::string>& wrong) {
     wrong.push_back(
         absl::StrCat("--egress-proxy or --egress-ca-file: ", std::string(status.message())));
   }
+  CheckListeners(config, wrong);
   if (config.payload_retention > config.retention) {
     wrong.push_back("--payload-retention must not be longer than --retention");
   }

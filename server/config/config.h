@@ -29,6 +29,15 @@ struct Config {
   bool egress_allow_http = false;
   std::string egress_proxy;
   std::string egress_ca_file;
+  std::string tls_cert;  // empty: in the clear
+  std::string tls_key;
+  std::string tls_client_ca;  // empty: no client certificates
+  bool require_auth = false;
+  bool insecure = false;
+  std::string bootstrap_key;  // empty: none is written
+  double key_rate_limit = 10000;
+  int64_t max_endpoints_per_env = 10000;
+  int64_t max_open_deliveries_per_org = 10000000;
   std::string master_key_file;
   std::string master_key;  // POSTRIDER_MASTER_KEY: the key itself, for those who keep it there
   std::vector<std::string> previous_master_key_files;

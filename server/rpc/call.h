@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "google/protobuf/io/coded_stream.h"
@@ -16,7 +17,7 @@
 #include "grpcpp/support/server_callback.h"
 #include "server/rpc/caller.h"
 #include "server/rpc/errors.h"
-#include "server/rpc/workers.h"
+#include "server/rpc/reception.h"
 
 namespace postrider::rpc {
 
@@ -40,26 +41,43 @@ grpc::Status WriteResponse(const Response& response, grpc::ByteBuffer* bytes) {
   return grpc::GenericSerialize<grpc::ProtoBufferWriter, Response>(response, bytes, &own_buffer);
 }
 
-// A call whose handler blocks (on the database): it runs on a worker.
+// A call whose handler blocks (on the database): let in by the gate, it runs on a worker, and
+// leaves an audit record where its rpc does.
 template <typename Request, typename Response>
 grpc::ServerUnaryReactor* Blocking(
     grpc::CallbackServerContext* context, const grpc::ByteBuffer* in, grpc::ByteBuffer* out,
-    Workers& workers,
+    const Reception& reception,
     std::function<grpc::Status(const Caller&, const Request&, Response&)> handler) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  Caller caller;
+  if (grpc::Status admitted = reception.gate.Admit<Request>(*context, caller); !admitted.ok()) {
+    reactor->Finish(admitted);
+    return reactor;
+  }
   auto request = std::make_shared<Request>();
   if (!ParseRequest(*in, *request)) {
     reactor->Finish(Malformed());
     return reactor;
   }
-  const Caller caller = CallerOf(*context);
-  const bool taken = workers.Run([=, handler = std::move(handler)] {
+  AuditLog* audit = RpcOf<Request>().audited ? &reception.audit : nullptr;
+  const bool taken = reception.workers.Run([=, handler = std::move(handler)] {
     if (context->IsCancelled()) {
       reactor->Finish(grpc::Status::CANCELLED);
       return;
     }
+    std::optional<AuditRecord> record;
+    if (audit != nullptr) {
+      absl::StatusOr<AuditRecord> begun =
+          audit->Begin(caller, context->peer(), RpcOf<Request>(), *request);
+      if (!begun.ok()) {
+        reactor->Finish(FromStore(begun.status()));
+        return;
+      }
+      record = *std::move(begun);
+    }
     Response response;
     grpc::Status status = handler(caller, *request, response);
+    if (record) audit->End(*std::move(record), status, response);
     if (status.ok()) status = WriteResponse(response, out);
     reactor->Finish(status);
   });

@@ -21,7 +21,30 @@ bool IsTraceparent(std::string_view text) {
 
 }  // namespace
 
-Caller CallerOf(const grpc::CallbackServerContext&) { return Caller{}; }
+void Caller::FillIn(Tenant& tenant_of_request, const std::string& prefix,
+                    FieldErrors& errors) const {
+  const auto fill = [&](const std::string& mine, std::string& given, const char* field) {
+    if (mine.empty()) return;
+    if (given.empty()) given = mine;
+    if (given != mine) errors.Forbid(prefix + field, "is not the one that this API key is for");
+  };
+  fill(limit.org_id, tenant_of_request.org_id, "org_id");
+  fill(limit.env_id, tenant_of_request.env_id, "env_id");
+}
+
+grpc::Status Caller::Charge(int count, absl::Time now) const {
+  if (key == nullptr) return grpc::Status::OK;
+  if (!key->ValidAt(now)) {
+    return Error(grpc::StatusCode::UNAUTHENTICATED, reason::kUnauthenticated,
+                 "the API key was revoked or has expired");
+  }
+  if (count == 0) return grpc::Status::OK;
+  if (const std::optional<absl::Duration> wait = key->rate.Take(count, MonotonicNow())) {
+    return RetryLater(grpc::StatusCode::RESOURCE_EXHAUSTED, reason::kRateLimited,
+                      "this API key calls more often than it may: slow down", *wait);
+  }
+  return grpc::Status::OK;
+}
 
 std::string TraceparentOf(const grpc::CallbackServerContext& context) {
   const auto found = context.client_metadata().find("traceparent");

@@ -1,11 +1,15 @@
-// Who calls, and what they may do. Everyone may do everything yet, but every handler is given one.
+// Who calls, and what they may do. Every handler is given one by the gate (gate.h).
 
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 
-#include "storage/model/records.h"
+#include "grpcpp/support/status.h"
+#include "server/access/key_directory.h"
+#include "server/rpc/errors.h"
+#include "storage/model/callers.h"
 
 namespace grpc {
 class CallbackServerContext;
@@ -13,21 +17,33 @@ class CallbackServerContext;
 
 namespace postrider::rpc {
 
+// Copies stand for the same call, which counts as in flight until the last one is gone: keep one
+// until the answer. Thread-safe.
 struct Caller {
-  // A credential of one org and env; none: the whole installation.
-  std::optional<Tenant> tenant;
+  // Where it may look: empty names are any.
+  Tenant limit;
+  Scopes scopes = Scopes::All();
+  // None: somebody on this machine, without a credential.
+  std::shared_ptr<access::KeyInUse> key;
+  access::Places::Place place;
+  access::Places::Place place_of_key;
 
-  // What an empty org_id or env_id in a request stands for.
-  void FillIn(Tenant& tenant_of_request) const {
-    if (!tenant) return;
-    if (tenant_of_request.org_id.empty()) tenant_of_request.org_id = tenant->org_id;
-    if (tenant_of_request.env_id.empty()) tenant_of_request.env_id = tenant->env_id;
-  }
+  // Fills what a request leaves out from the credential. Another org or environment than the
+  // credential's makes the request PERMISSION_DENIED; `prefix` is before the fields' names.
+  void FillIn(Tenant& tenant_of_request, const std::string& prefix, FieldErrors& errors) const;
+
   // Resources of others do not exist for this caller.
-  bool MaySee(const Tenant& owner) const { return !tenant || *tenant == owner; }
-};
+  bool MaySee(const Tenant& owner) const {
+    return (limit.org_id.empty() || limit.org_id == owner.org_id) &&
+           (limit.env_id.empty() || limit.env_id == owner.env_id);
+  }
 
-Caller CallerOf(const grpc::CallbackServerContext& context);
+  // For `count` more messages of a call that is let in already, items of a batch or a stream: OK;
+  // RESOURCE_EXHAUSTED, above the key's rate; UNAUTHENTICATED, when the key ended meanwhile.
+  grpc::Status Charge(int count, absl::Time now) const;
+  // For streams that only send: OK, or UNAUTHENTICATED when the key ended.
+  grpc::Status StillHolds(absl::Time now) const { return Charge(0, now); }
+};
 
 // The caller's W3C trace context, metadata `traceparent`; empty when there is none or it is not of
 // the form 00-<32 hex>-<16 hex>-<2 hex>.

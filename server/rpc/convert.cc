@@ -133,4 +133,28 @@ void ToProto(const Attempt& attempt, v1::Attempt* out) {
   out->set_origin(static_cast<v1::DeliveryOrigin>(attempt.origin));
 }
 
+void ToProto(const ApiKey& key, v1::ApiKey* out) {
+  out->set_id(key.id.ToText());
+  out->set_description(key.description);
+  for (const Scope scope : key.scopes.List()) out->add_scopes(static_cast<v1::Scope>(scope));
+  out->set_org_id(key.limit.org_id);
+  out->set_env_id(key.limit.env_id);
+  ToProto(key.create_time, out->mutable_create_time());
+  if (key.expire_time) ToProto(*key.expire_time, out->mutable_expire_time());
+  if (key.last_use_time) ToProto(*key.last_use_time, out->mutable_last_use_time());
+  out->set_certificate_san(key.certificate_san);
+}
+
+void ToProto(const AuditRecord& record, v1::AuditRecord* out) {
+  out->set_id(record.id.ToText());
+  ToProto(record.create_time, out->mutable_create_time());
+  if (record.key_id) out->set_api_key_id(record.key_id->ToText());
+  out->set_remote_address(record.remote_address);
+  out->set_rpc(record.rpc);
+  out->set_resource_id(record.resource_id);
+  out->set_org_id(record.tenant.org_id);
+  out->set_env_id(record.tenant.env_id);
+  if (record.code) out->set_code(*record.code);
+}
+
 }  // namespace postrider::rpc

@@ -37,7 +37,7 @@ grpc::Status DeliveryService::List(const Caller& caller, const v1::ListDeliverie
   FieldErrors errors;
   DeliveryFilter filter;
   filter.tenant = Tenant{request.org_id(), request.env_id()};
-  caller.FillIn(filter.tenant);
+  caller.FillIn(filter.tenant, "", errors);
   CheckTenantFilter(filter.tenant, errors);
   filter.endpoint_id = CheckOptionalId<EndpointId>(request.endpoint_id(), "endpoint_id", errors);
   filter.event_id = CheckOptionalId<EventId>(request.event_id(), "event_id", errors);
@@ -112,7 +112,7 @@ grpc::Status DeliveryService::Redeliver(const Caller& caller,
 grpc::ServerUnaryReactor* DeliveryService::GetDelivery(Context* context, const Bytes* in,
                                                        Bytes* out) {
   return Blocking<v1::GetDeliveryRequest, v1::GetDeliveryResponse>(
-      context, in, out, parts_.workers,
+      context, in, out, parts_.reception,
       [this](auto& caller, auto& request, auto& response) -> grpc::Status {
         FieldErrors errors;
         const DeliveryId id = CheckId<DeliveryId>(request.delivery_id(), "delivery_id", errors);
@@ -127,7 +127,7 @@ grpc::ServerUnaryReactor* DeliveryService::GetDelivery(Context* context, const B
 grpc::ServerUnaryReactor* DeliveryService::ListDeliveries(Context* context, const Bytes* in,
                                                           Bytes* out) {
   return Blocking<v1::ListDeliveriesRequest, v1::ListDeliveriesResponse>(
-      context, in, out, parts_.workers, [this](auto& caller, auto& request, auto& response) {
+      context, in, out, parts_.reception, [this](auto& caller, auto& request, auto& response) {
         return List(caller, request, response);
       });
 }
@@ -135,7 +135,7 @@ grpc::ServerUnaryReactor* DeliveryService::ListDeliveries(Context* context, cons
 grpc::ServerUnaryReactor* DeliveryService::ListAttempts(Context* context, const Bytes* in,
                                                         Bytes* out) {
   return Blocking<v1::ListAttemptsRequest, v1::ListAttemptsResponse>(
-      context, in, out, parts_.workers, [this](auto& caller, auto& request, auto& response) {
+      context, in, out, parts_.reception, [this](auto& caller, auto& request, auto& response) {
         return Attempts(caller, request, response);
       });
 }
@@ -143,7 +143,7 @@ grpc::ServerUnaryReactor* DeliveryService::ListAttempts(Context* context, const 
 grpc::ServerUnaryReactor* DeliveryService::RedeliverDelivery(Context* context, const Bytes* in,
                                                              Bytes* out) {
   return Blocking<v1::RedeliverDeliveryRequest, v1::RedeliverDeliveryResponse>(
-      context, in, out, parts_.workers, [this](auto& caller, auto& request, auto& response) {
+      context, in, out, parts_.reception, [this](auto& caller, auto& request, auto& response) {
         return Redeliver(caller, request, response);
       });
 }
@@ -151,7 +151,7 @@ grpc::ServerUnaryReactor* DeliveryService::RedeliverDelivery(Context* context, c
 grpc::ServerUnaryReactor* DeliveryService::CancelDelivery(Context* context, const Bytes* in,
                                                           Bytes* out) {
   return Blocking<v1::CancelDeliveryRequest, v1::CancelDeliveryResponse>(
-      context, in, out, parts_.workers,
+      context, in, out, parts_.reception,
       [this](auto& caller, auto& request, auto& response) -> grpc::Status {
         FieldErrors errors;
         const DeliveryId id = CheckId<DeliveryId>(request.delivery_id(), "delivery_id", errors);
@@ -164,28 +164,29 @@ grpc::ServerUnaryReactor* DeliveryService::CancelDelivery(Context* context, cons
       });
 }
 
-grpc::ServerWriteReactor<grpc::ByteBuffer>* DeliveryService::WatchAttempts(Context*, const Bytes*) {
-  return RefuseWatch("WatchAttempts");
+grpc::ServerWriteReactor<grpc::ByteBuffer>* DeliveryService::WatchAttempts(Context* context,
+                                                                           const Bytes*) {
+  return RefuseWatch<v1::WatchAttemptsRequest>(context, parts_.reception);
 }
 
 grpc::ServerUnaryReactor* DeliveryService::ExplainDelivery(Context* context, const Bytes*, Bytes*) {
-  return Refuse(context, "ExplainDelivery");
+  return Refuse<v1::ExplainDeliveryRequest>(context, parts_.reception);
 }
 
 grpc::ServerUnaryReactor* DeliveryService::CreateRecovery(Context* context, const Bytes*, Bytes*) {
-  return Refuse(context, "CreateRecovery");
+  return Refuse<v1::CreateRecoveryRequest>(context, parts_.reception);
 }
 
 grpc::ServerUnaryReactor* DeliveryService::GetRecovery(Context* context, const Bytes*, Bytes*) {
-  return Refuse(context, "GetRecovery");
+  return Refuse<v1::GetRecoveryRequest>(context, parts_.reception);
 }
 
 grpc::ServerUnaryReactor* DeliveryService::ListRecoveries(Context* context, const Bytes*, Bytes*) {
-  return Refuse(context, "ListRecoveries");
+  return Refuse<v1::ListRecoveriesRequest>(context, parts_.reception);
 }
 
 grpc::ServerUnaryReactor* DeliveryService::CancelRecovery(Context* context, const Bytes*, Bytes*) {
-  return Refuse(context, "CancelRecovery");
+  return Refuse<v1::CancelRecoveryRequest>(context, parts_.reception);
 }
 
 }  // namespace postrider::rpc

@@ -6,7 +6,7 @@
 
 #include "postrider/v1/delivery_service.grpc.pb.h"
 #include "server/rpc/caller.h"
-#include "server/rpc/workers.h"
+#include "server/rpc/reception.h"
 #include "server/runtime/clock.h"
 #include "storage/delivery_store.h"
 #include "storage/endpoint_store.h"
@@ -16,7 +16,7 @@ namespace postrider::rpc {
 struct DeliveryParts {
   DeliveryStore& deliveries;
   EndpointStore& endpoints;  // whose log it is
-  Workers& workers;
+  const Reception& reception;
   const DatabaseClock& clock;
   std::function<DeliveryId(absl::Time)> new_delivery_id;
 };

@@ -103,7 +103,7 @@ grpc::Status EndpointService::Create(const Caller& caller, const v1::CreateEndpo
   Endpoint endpoint;
   HeaderPairs headers;
   endpoint.tenant = Tenant{request.endpoint().org_id(), request.endpoint().env_id()};
-  caller.FillIn(endpoint.tenant);
+  caller.FillIn(endpoint.tenant, "endpoint.", errors);
   if (!request.has_endpoint()) errors.Add("endpoint", "must be set");
   if (request.has_endpoint()) {
     for (const auto& [field, value] : {std::pair("endpoint.org_id", &endpoint.tenant.org_id),
@@ -172,7 +172,7 @@ grpc::Status EndpointService::List(const Caller& caller, const v1::ListEndpoints
   FieldErrors errors;
   EndpointFilter filter;
   filter.tenant = Tenant{request.org_id(), request.env_id()};
-  caller.FillIn(filter.tenant);
+  caller.FillIn(filter.tenant, "", errors);
   CheckTenantFilter(filter.tenant, errors);
   if (request.state() == v1::ENDPOINT_STATE_ENABLED) filter.state = EndpointState::kEnabled;
   if (request.state() == v1::ENDPOINT_STATE_DISABLED) filter.state = EndpointState::kDisabled;
@@ -192,6 +192,8 @@ grpc::Status EndpointService::Update(const Caller& caller, const v1::UpdateEndpo
                                      v1::UpdateEndpointResponse& response) {
   FieldErrors errors;
   const EndpointId id = CheckId<EndpointId>(request.endpoint().id(), "endpoint.id", errors);
+  Tenant owner{request.endpoint().org_id(), request.endpoint().env_id()};
+  caller.FillIn(owner, "endpoint.", errors);
   const SettingNames names = request.update_mask().paths().empty()
                                  ? SetSettings(request.endpoint())
                                  : MaskedSettings(request.update_mask(), errors);
@@ -299,7 +301,7 @@ grpc::Status EndpointService::Rotate(const Caller& caller,
 grpc::ServerUnaryReactor* EndpointService::CreateEndpoint(Context* context, const Bytes* in,
                                                           Bytes* out) {
   return Blocking<v1::CreateEndpointRequest, v1::CreateEndpointResponse>(
-      context, in, out, parts_.workers, [this](auto& caller, auto& request, auto& response) {
+      context, in, out, parts_.reception, [this](auto& caller, auto& request, auto& response) {
         return Create(caller, request, response);
       });
 }
@@ -307,7 +309,7 @@ grpc::ServerUnaryReactor* EndpointService::CreateEndpoint(Context* context, cons
 grpc::ServerUnaryReactor* EndpointService::GetEndpoint(Context* context, const Bytes* in,
                                                        Bytes* out) {
   return Blocking<v1::GetEndpointRequest, v1::GetEndpointResponse>(
-      context, in, out, parts_.workers, [this](auto& caller, auto& request, auto& response) {
+      context, in, out, parts_.reception, [this](auto& caller, auto& request, auto& response) {
         return Get(caller, request, response);
       });
 }
@@ -315,7 +317,7 @@ grpc::ServerUnaryReactor* EndpointService::GetEndpoint(Context* context, const B
 grpc::ServerUnaryReactor* EndpointService::ListEndpoints(Context* context, const Bytes* in,
                                                          Bytes* out) {
   return Blocking<v1::ListEndpointsRequest, v1::ListEndpointsResponse>(
-      context, in, out, parts_.workers, [this](auto& caller, auto& request, auto& response) {
+      context, in, out, parts_.reception, [this](auto& caller, auto& request, auto& response) {
         return List(caller, request, response);
       });
 }
@@ -323,7 +325,7 @@ grpc::ServerUnaryReactor* EndpointService::ListEndpoints(Context* context, const
 grpc::ServerUnaryReactor* EndpointService::UpdateEndpoint(Context* context, const Bytes* in,
                                                           Bytes* out) {
   return Blocking<v1::UpdateEndpointRequest, v1::UpdateEndpointResponse>(
-      context, in, out, parts_.workers, [this](auto& caller, auto& request, auto& response) {
+      context, in, out, parts_.reception, [this](auto& caller, auto& request, auto& response) {
         return Update(caller, request, response);
       });
 }
@@ -331,7 +333,8 @@ grpc::ServerUnaryReactor* EndpointService::UpdateEndpoint(Context* context, cons
 grpc::ServerUnaryReactor* EndpointService::DeleteEndpoint(Context* context, const Bytes* in,
                                                           Bytes* out) {
   return Blocking<v1::DeleteEndpointRequest, v1::DeleteEndpointResponse>(
-      context, in, out, parts_.workers, [this](auto& caller, auto& request, auto&) -> grpc::Status {
+      context, in, out, parts_.reception,
+      [this](auto& caller, auto& request, auto&) -> grpc::Status {
         FieldErrors errors;
         const EndpointId id = CheckId<EndpointId>(request.endpoint_id(), "endpoint_id", errors);
         if (!errors.empty()) return errors.ToStatus();
@@ -344,7 +347,7 @@ grpc::ServerUnaryReactor* EndpointService::DeleteEndpoint(Context* context, cons
 grpc::ServerUnaryReactor* EndpointService::EnableEndpoint(Context* context, const Bytes* in,
                                                           Bytes* out) {
   return Blocking<v1::EnableEndpointRequest, v1::EnableEndpointResponse>(
-      context, in, out, parts_.workers,
+      context, in, out, parts_.reception,
       [this](auto& caller, auto& request, auto& response) -> grpc::Status {
         FieldErrors errors;
         const EndpointId id = CheckId<EndpointId>(request.endpoint_id(), "endpoint_id", errors);
@@ -360,7 +363,7 @@ grpc::ServerUnaryReactor* EndpointService::EnableEndpoint(Context* context, cons
 grpc::ServerUnaryReactor* EndpointService::DisableEndpoint(Context* context, const Bytes* in,
                                                            Bytes* out) {
   return Blocking<v1::DisableEndpointRequest, v1::DisableEndpointResponse>(
-      context, in, out, parts_.workers,
+      context, in, out, parts_.reception,
       [this](auto& caller, auto& request, auto& response) -> grpc::Status {
         FieldErrors errors;
         const EndpointId id = CheckId<EndpointId>(request.endpoint_id(), "endpoint_id", errors);
@@ -376,18 +379,18 @@ grpc::ServerUnaryReactor* EndpointService::DisableEndpoint(Context* context, con
 grpc::ServerUnaryReactor* EndpointService::RotateEndpointSecret(Context* context, const Bytes* in,
                                                                 Bytes* out) {
   return Blocking<v1::RotateEndpointSecretRequest, v1::RotateEndpointSecretResponse>(
-      context, in, out, parts_.workers, [this](auto& caller, auto& request, auto& response) {
+      context, in, out, parts_.reception, [this](auto& caller, auto& request, auto& response) {
         return Rotate(caller, request, response);
       });
 }
 
 grpc::ServerUnaryReactor* EndpointService::TestEndpoint(Context* context, const Bytes*, Bytes*) {
-  return Refuse(context, "TestEndpoint");
+  return Refuse<v1::TestEndpointRequest>(context, parts_.reception);
 }
 
 grpc::ServerUnaryReactor* EndpointService::GetEndpointStats(Context* context, const Bytes*,
                                                             Bytes*) {
-  return Refuse(context, "GetEndpointStats");
+  return Refuse<v1::GetEndpointStatsRequest>(context, parts_.reception);
 }
 
 }  // namespace postrider::rpc

@@ -8,7 +8,7 @@
 #include "server/rpc/caller.h"
 #include "server/rpc/endpoint_request.h"
 #include "server/rpc/endpoint_secrets.h"
-#include "server/rpc/workers.h"
+#include "server/rpc/reception.h"
 #include "server/runtime/clock.h"
 #include "storage/endpoint_store.h"
 
@@ -17,11 +17,11 @@ namespace postrider::rpc {
 struct EndpointParts {
   EndpointStore& endpoints;
   const security::KeyRing& keys;
-  Workers& workers;
+  const Reception& reception;
   const DatabaseClock& clock;
   std::function<EndpointId(absl::Time)> new_endpoint_id;
   EndpointRules rules;
-  int64_t max_endpoints_per_environment = 100000;
+  int64_t max_endpoints_per_environment = 10000;
 };
 
 using RawEndpointService = v1::EndpointService::WithRawCallbackMethod_CreateEndpoint<

@@ -40,7 +40,14 @@ void FieldErrors::Add(std::string field, std::string description) {
   }
 }
 
+void FieldErrors::Forbid(std::string field, std::string description) {
+  if (forbidden_.empty()) forbidden_ = absl::StrCat(field, " ", description);
+}
+
 grpc::Status FieldErrors::ToStatus() const {
+  if (!forbidden_.empty()) {
+    return Error(grpc::StatusCode::PERMISSION_DENIED, reason::kPermissionDenied, forbidden_);
+  }
   std::string message;
   google::rpc::BadRequest details;
   for (const Violation& violation : violations_) {
@@ -82,7 +89,7 @@ grpc::Status Malformed() {
                "that is not UTF-8, or is nested too deep");
 }
 
-grpc::Status Unimplemented(const char* what) {
+grpc::Status Unimplemented(const std::string& what) {
   return Error(grpc::StatusCode::UNIMPLEMENTED, reason::kUnimplemented,
                absl::StrCat(what, " is not available in this version of postriderd yet"));
 }

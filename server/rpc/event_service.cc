@@ -20,7 +20,7 @@ grpc::Status Get(EventStore& events, const Caller& caller, const v1::GetEventReq
   FieldErrors errors;
   EventId id;
   Tenant tenant{request.org_id(), request.env_id()};
-  caller.FillIn(tenant);
+  caller.FillIn(tenant, "", errors);
   const bool by_key = request.lookup_case() == v1::GetEventRequest::kIdempotencyKey;
   if (by_key) {
     absl::Status status = envelope::CheckIdempotencyKey(request.idempotency_key());
@@ -62,7 +62,7 @@ grpc::Status List(EventStore& events, const Caller& caller, const v1::ListEvents
   FieldErrors errors;
   EventFilter filter;
   filter.tenant = Tenant{request.org_id(), request.env_id()};
-  caller.FillIn(filter.tenant);
+  caller.FillIn(filter.tenant, "", errors);
   CheckTenantFilter(filter.tenant, errors);
   if (request.types_size() > kMaxTypes) {
     errors.Add("types", absl::StrCat("must hold at most ", kMaxTypes, " entries"));
@@ -92,7 +92,7 @@ grpc::ServerUnaryReactor* EventService::GetEvent(grpc::CallbackServerContext* co
                                                  const grpc::ByteBuffer* in,
                                                  grpc::ByteBuffer* out) {
   return Blocking<v1::GetEventRequest, v1::GetEventResponse>(
-      context, in, out, workers_, [this](auto& caller, auto& request, auto& response) {
+      context, in, out, reception_, [this](auto& caller, auto& request, auto& response) {
         return Get(events_, caller, request, response);
       });
 }
@@ -101,14 +101,14 @@ grpc::ServerUnaryReactor* EventService::ListEvents(grpc::CallbackServerContext* 
                                                    const grpc::ByteBuffer* in,
                                                    grpc::ByteBuffer* out) {
   return Blocking<v1::ListEventsRequest, v1::ListEventsResponse>(
-      context, in, out, workers_, [this](auto& caller, auto& request, auto& response) {
+      context, in, out, reception_, [this](auto& caller, auto& request, auto& response) {
         return List(events_, caller, request, response);
       });
 }
 
-grpc::ServerWriteReactor<grpc::ByteBuffer>* EventService::WatchEvents(grpc::CallbackServerContext*,
-                                                                      const grpc::ByteBuffer*) {
-  return RefuseWatch("WatchEvents");
+grpc::ServerWriteReactor<grpc::ByteBuffer>* EventService::WatchEvents(
+    grpc::CallbackServerContext* context, const grpc::ByteBuffer*) {
+  return RefuseWatch<v1::WatchEventsRequest>(context, reception_);
 }
 
 }  // namespace postrider::rpc

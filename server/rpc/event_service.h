@@ -3,7 +3,7 @@
 #pragma once
 
 #include "postrider/v1/event_service.grpc.pb.h"
-#include "server/rpc/workers.h"
+#include "server/rpc/reception.h"
 #include "storage/event_store.h"
 
 namespace postrider::rpc {
@@ -13,7 +13,8 @@ class EventService final
           v1::EventService::WithRawCallbackMethod_ListEvents<
               v1::EventService::WithRawCallbackMethod_WatchEvents<v1::EventService::Service>>> {
  public:
-  EventService(EventStore& events, Workers& workers) : events_(events), workers_(workers) {}
+  EventService(EventStore& events, const Reception& reception)
+      : events_(events), reception_(reception) {}
 
   grpc::ServerUnaryReactor* GetEvent(grpc::CallbackServerContext* context,
                                      const grpc::ByteBuffer* in, grpc::ByteBuffer* out) override;
@@ -24,7 +25,7 @@ class EventService final
 
  private:
   EventStore& events_;
-  Workers& workers_;
+  const Reception& reception_;
 };
 
 }  // namespace postrider::rpc

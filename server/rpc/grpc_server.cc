@@ -1,6 +1,7 @@
 #include "server/rpc/grpc_server.h"
 
 #include <chrono>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -8,6 +9,7 @@
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/grpcpp.h"
 #include "grpcpp/health_check_service_interface.h"
+#include "server/observe/log.h"
 
 namespace postrider::rpc {
 namespace {
@@ -15,11 +17,36 @@ namespace {
 constexpr int kMaxMessageBytes = 16 << 20;
 constexpr int kMaxMetadataBytes = 16 << 10;
 constexpr int kMaxStreamsPerConnection = 1024;
+// A client that pings more often, three times in a row, loses its connection (too_many_pings).
+constexpr absl::Duration kMinPingInterval = absl::Seconds(10);
+constexpr int kMaxPingStrikes = 2;
+// A connection that is silent for this long is pinged, and given up without an answer.
+constexpr absl::Duration kKeepalive = absl::Minutes(2);
+constexpr absl::Duration kKeepaliveTimeout = absl::Seconds(20);
+// TLS and HTTP/2 together.
+constexpr absl::Duration kHandshakeTimeout = absl::Seconds(10);
+
+int Millis(absl::Duration span) { return static_cast<int>(absl::ToInt64Milliseconds(span)); }
+
+void LimitConnections(grpc::ServerBuilder& builder) {
+  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreamsPerConnection);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                             Millis(kMinPingInterval));
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, kMaxPingStrikes);
+  // Pings of an idle connection are judged by the same interval, not as abuse.
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, Millis(kKeepalive));
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Millis(kKeepaliveTimeout));
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, Millis(kHandshakeTimeout));
+  // Two servers on one port would each get some of the connections.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+}
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
-    const std::vector<std::string>& addresses, const std::vector<grpc::Service*>& services) {
+    const std::vector<Listener>& listeners, const std::vector<grpc::Service*>& services) {
   grpc::EnableDefaultHealthCheckService(true);
   // Named so that the linker keeps its description, which reflection gives out.
   grpc::health::v1::HealthCheckRequest::descriptor();
@@ -27,26 +54,25 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
   grpc::ServerBuilder builder;
   builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
   builder.SetMaxSendMessageSize(kMaxMessageBytes);
-  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
-  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreamsPerConnection);
-  // Two servers on one port would each get some of the connections.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  std::vector<int> ports(addresses.size(), 0);
-  for (size_t i = 0; i < addresses.size(); ++i) {
-    builder.AddListeningPort(addresses[i], grpc::InsecureServerCredentials(), &ports[i]);
+  LimitConnections(builder);
+  std::vector<int> ports(listeners.size(), 0);
+  for (size_t i = 0; i < listeners.size(); ++i) {
+    builder.AddListeningPort(listeners[i].address, listeners[i].credentials, &ports[i]);
   }
   for (grpc::Service* service : services) builder.RegisterService(service);
   auto server = std::unique_ptr<GrpcServer>(new GrpcServer());
   server->server_ = builder.BuildAndStart();
-  for (size_t i = 0; i < addresses.size(); ++i) {
+  for (size_t i = 0; i < listeners.size(); ++i) {
+    std::string address = listeners[i].address;
     if (server->server_ == nullptr || ports[i] == 0) {
       return absl::UnavailableError(absl::StrCat(
-          "cannot listen on ", addresses[i], ": is another server there? Choose with --listen"));
+          "cannot listen on ", address, ": is another server there? Choose with --listen"));
     }
-  }
-  server->address_ = addresses[0];
-  if (!absl::StartsWith(addresses[0], "unix:")) {
-    server->address_ = absl::StrCat(addresses[0].substr(0, addresses[0].rfind(':')), ":", ports[0]);
+    if (!absl::StartsWith(address, "unix:")) {
+      address = absl::StrCat(address.substr(0, address.rfind(':')), ":", ports[i]);
+    }
+    observe::Log(observe::Severity::kInfo, "listening", {{"address", address}});
+    if (i == 0) server->address_ = std::move(address);
   }
   server->SetServing(false);
   return server;

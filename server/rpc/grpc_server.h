@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "server/rpc/listeners.h"
 
 namespace grpc {
 class Server;
@@ -23,7 +24,7 @@ class GrpcServer {
  public:
   // Listens; `services` must outlive it. UNAVAILABLE when an address cannot be had.
   static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(
-      const std::vector<std::string>& addresses, const std::vector<grpc::Service*>& services);
+      const std::vector<Listener>& listeners, const std::vector<grpc::Service*>& services);
   ~GrpcServer();
 
   // The first address, with the port that port 0 became.

@@ -2,7 +2,6 @@
 
 #pragma once
 
-#include "postrider/v1/api_key_service.grpc.pb.h"
 #include "postrider/v1/event_type_service.grpc.pb.h"
 #include "server/rpc/unimplemented.h"
 
@@ -11,7 +10,7 @@ namespace postrider::rpc {
 #define POSTRIDER_REFUSED(method)                                                                 \
   grpc::ServerUnaryReactor* method(grpc::CallbackServerContext* context, const grpc::ByteBuffer*, \
                                    grpc::ByteBuffer*) override {                                  \
-    return Refuse(context, #method);                                                              \
+    return Refuse<v1::method##Request>(context, reception_);                                      \
   }
 
 class EventTypeService final
@@ -22,21 +21,16 @@ class EventTypeService final
                       v1::EventTypeService::WithRawCallbackMethod_DeleteEventType<
                           v1::EventTypeService::Service>>>>> {
  public:
+  explicit EventTypeService(const Reception& reception) : reception_(reception) {}
+
   POSTRIDER_REFUSED(CreateEventType)
   POSTRIDER_REFUSED(GetEventType)
   POSTRIDER_REFUSED(ListEventTypes)
   POSTRIDER_REFUSED(UpdateEventType)
   POSTRIDER_REFUSED(DeleteEventType)
-};
 
-class ApiKeyService final
-    : public v1::ApiKeyService::WithRawCallbackMethod_CreateApiKey<
-          v1::ApiKeyService::WithRawCallbackMethod_ListApiKeys<
-              v1::ApiKeyService::WithRawCallbackMethod_RevokeApiKey<v1::ApiKeyService::Service>>> {
- public:
-  POSTRIDER_REFUSED(CreateApiKey)
-  POSTRIDER_REFUSED(ListApiKeys)
-  POSTRIDER_REFUSED(RevokeApiKey)
+ private:
+  const Reception& reception_;
 };
 
 #undef POSTRIDER_REFUSED

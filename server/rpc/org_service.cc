@@ -20,13 +20,12 @@ grpc::Status OrgService::GetStats(const Caller& caller, const v1::GetOrgStatsReq
                                   v1::GetOrgStatsResponse& response) {
   FieldErrors errors;
   Tenant tenant{request.org_id(), request.env_id()};
-  caller.FillIn(tenant);
+  caller.FillIn(tenant, "", errors);
   if (absl::Status status = envelope::CheckTenantId(tenant.org_id); !status.ok()) {
     errors.Add("org_id", std::string(status.message()));
   }
   CheckTenantFilter(Tenant{"", tenant.env_id}, errors);
   if (!errors.empty()) return errors.ToStatus();
-  if (!caller.MaySee(tenant)) return grpc::Status::OK;  // as of an org that nothing is known of
   const absl::StatusOr<OrgStats> stats = parts_.purges.StatsOf(tenant);
   if (!stats.ok()) return FromStore(stats.status());
   response.set_endpoint_count(stats->endpoints);
@@ -48,15 +47,15 @@ grpc::Status OrgService::GetStats(const Caller& caller, const v1::GetOrgStatsReq
 grpc::Status OrgService::EraseOrg(const Caller& caller, const v1::PurgeOrgRequest& request,
                                   v1::PurgeOrgResponse& response,
                                   const std::function<bool()>& go_on) {
+  if (!caller.limit.org_id.empty()) {
+    return Error(grpc::StatusCode::PERMISSION_DENIED, reason::kPermissionDenied,
+                 "PurgeOrg needs a credential for the whole installation");
+  }
   FieldErrors errors;
   if (absl::Status status = envelope::CheckTenantId(request.org_id()); !status.ok()) {
     errors.Add("org_id", std::string(status.message()));
   }
   if (!errors.empty()) return errors.ToStatus();
-  if (caller.tenant) {
-    return Error(grpc::StatusCode::PERMISSION_DENIED, reason::kPermissionDenied,
-                 "PurgeOrg needs a credential for the whole installation");
-  }
   const absl::Cleanup done = [this] { --purges_; };
   if (++purges_ > kMaxPurges) {
     return RetryLater(grpc::StatusCode::RESOURCE_EXHAUSTED, reason::kOverloaded,
@@ -104,14 +103,14 @@ grpc::Status OrgService::EraseEvent(const Caller& caller, const v1::PurgeEventRe
 
 grpc::ServerUnaryReactor* OrgService::GetOrgStats(Context* context, const Bytes* in, Bytes* out) {
   return Blocking<v1::GetOrgStatsRequest, v1::GetOrgStatsResponse>(
-      context, in, out, parts_.workers, [this](auto& caller, auto& request, auto& response) {
+      context, in, out, parts_.reception, [this](auto& caller, auto& request, auto& response) {
         return GetStats(caller, request, response);
       });
 }
 
 grpc::ServerUnaryReactor* OrgService::PurgeOrg(Context* context, const Bytes* in, Bytes* out) {
   return Blocking<v1::PurgeOrgRequest, v1::PurgeOrgResponse>(
-      context, in, out, parts_.workers,
+      context, in, out, parts_.reception,
       [this, context](auto& caller, auto& request, auto& response) {
         return EraseOrg(caller, request, response,
                         [this, context] { return !context->IsCancelled() && !parts_.draining(); });
@@ -120,7 +119,7 @@ grpc::ServerUnaryReactor* OrgService::PurgeOrg(Context* context, const Bytes* in
 
 grpc::ServerUnaryReactor* OrgService::PurgeEvent(Context* context, const Bytes* in, Bytes* out) {
   return Blocking<v1::PurgeEventRequest, v1::PurgeEventResponse>(
-      context, in, out, parts_.workers, [this](auto& caller, auto& request, auto& response) {
+      context, in, out, parts_.reception, [this](auto& caller, auto& request, auto& response) {
         return EraseEvent(caller, request, response);
       });
 }

@@ -7,7 +7,7 @@
 
 #include "postrider/v1/org_service.grpc.pb.h"
 #include "server/rpc/caller.h"
-#include "server/rpc/workers.h"
+#include "server/rpc/reception.h"
 #include "storage/event_store.h"
 #include "storage/purge_store.h"
 
@@ -16,7 +16,7 @@ namespace postrider::rpc {
 struct OrgParts {
   PurgeStore& purges;
   EventStore& events;
-  Workers& workers;
+  const Reception& reception;
   std::function<bool()> draining;  // a purge of an org does not hold up the end of the server
 };
 

@@ -23,14 +23,21 @@ grpc::Status Conflict(const std::string& field) {
                             "type, data or event_time: use a new key for a new event"));
 }
 
+grpc::Status TooManyOpenDeliveries() {
+  return RetryLater(grpc::StatusCode::RESOURCE_EXHAUSTED, reason::kTooManyOpenDeliveries,
+                    "the org has as many open deliveries as it may: wait until some are over, or "
+                    "cancel those of endpoints that do not answer",
+                    access::OpenDeliveries::kCountEvery);
+}
+
 bool SameTime(const NewEvent& event, const std::optional<absl::Time>& given) {
   return !event.given_event_time || !given || event.given_event_time == given;
 }
 
 }  // namespace
 
-PublishOrigin::PublishOrigin(const grpc::CallbackServerContext& context)
-    : caller(CallerOf(context)), traceparent(TraceparentOf(context)) {}
+PublishOrigin::PublishOrigin(const grpc::CallbackServerContext& context, Caller admitted)
+    : caller(std::move(admitted)), traceparent(TraceparentOf(context)) {}
 
 Instant WaitUntil(const grpc::CallbackServerContext& context) {
   // A call without deadline shows one of thousands of years: clamped before arithmetic.
@@ -89,6 +96,13 @@ void PublishCalls::Publish(const v1::BatchPublishRequest& request, const Publish
     call->Refuse(errors.ToStatus());
     return;
   }
+  // The call itself was charged as one.
+  const grpc::Status charged =
+      origin.caller.Charge(request.requests_size() - 1, parts_.clock.Now());
+  if (!charged.ok()) {
+    call->Refuse(charged);
+    return;
+  }
   const size_t count = static_cast<size_t>(request.requests_size());
   std::vector<NewEvent> events(count);
   std::vector<std::string> payloads(count);
@@ -133,6 +147,11 @@ void PublishCalls::Publish(const v1::BatchPublishRequest& request, const Publish
 }
 
 void PublishCalls::Submit(std::shared_ptr<Call> call) const {
+  for (const NewEvent& event : call->events) {
+    if (parts_.reception.open_deliveries.HasRoom(event.tenant.org_id)) continue;
+    call->Refuse(TooManyOpenDeliveries());
+    return;
+  }
   const absl::Time now = parts_.clock.Now();
   for (size_t i = 0; i < call->events.size(); ++i) {
     SealEvent(parts_.new_event_id(now), now, call->payloads[i], call->events[i]);
@@ -204,7 +223,7 @@ grpc::Status PublishCalls::ValidateOne(const Call& call, size_t request,
 
 // A dry run: all checks, and what would match now, with nothing stored.
 void PublishCalls::Validate(std::shared_ptr<Call> call) const {
-  const bool taken = parts_.workers.Run([this, call] {
+  const bool taken = parts_.reception.workers.Run([this, call] {
     v1::BatchPublishResponse response;
     for (size_t i = 0; i < call->event_of.size(); ++i) {
       const grpc::Status status = ValidateOne(*call, i, response.add_responses());

@@ -14,7 +14,7 @@
 #include "server/envelope/json_text.h"
 #include "server/publish/committer.h"
 #include "server/rpc/caller.h"
-#include "server/rpc/workers.h"
+#include "server/rpc/reception.h"
 #include "server/runtime/clock.h"
 #include "storage/event_store.h"
 
@@ -25,7 +25,7 @@ inline constexpr int kMaxBatchRequests = 1000;
 struct PublisherParts {
   std::function<absl::Status(publish::Submission)> submit;  // as engine::Engine::Submit
   EventStore& events;                                       // for validate_only
-  Workers& workers;
+  const Reception& reception;
   const DatabaseClock& clock;
   std::function<EventId(absl::Time)> new_event_id;
   envelope::JsonLimits limits;
@@ -34,7 +34,7 @@ struct PublisherParts {
 
 // What the requests of one gRPC call have in common.
 struct PublishOrigin {
-  explicit PublishOrigin(const grpc::CallbackServerContext& context);
+  PublishOrigin(const grpc::CallbackServerContext& context, Caller admitted);
 
   Caller caller;
   std::string traceparent;
@@ -51,6 +51,12 @@ class PublishCalls {
   using Done = absl::AnyInvocable<void(const grpc::Status&, const v1::BatchPublishResponse&)>;
 
   explicit PublishCalls(PublisherParts parts) : parts_(std::move(parts)) {}
+
+  Gate& gate() const { return parts_.reception.gate; }
+  // For one more item of a stream, as Caller::Charge.
+  grpc::Status ChargeItem(const PublishOrigin& origin) const {
+    return origin.caller.Charge(1, parts_.clock.Now());
+  }
 
   void Publish(const v1::PublishRequest& request, const PublishOrigin& origin, Instant deadline,
                Done done) const;

@@ -26,7 +26,7 @@ void CheckPublish(const v1::PublishRequest& request, const Caller& caller,
                   const envelope::JsonLimits& limits, const std::string& prefix, NewEvent& event,
                   std::string& data, FieldErrors& errors) {
   event.tenant = Tenant{request.org_id(), request.env_id()};
-  caller.FillIn(event.tenant);
+  caller.FillIn(event.tenant, prefix, errors);
   if (absl::Status status = envelope::CheckTenantId(event.tenant.org_id); !status.ok()) {
     errors.Add(prefix + "org_id", Text(status));
   }

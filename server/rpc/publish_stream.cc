@@ -31,8 +31,8 @@ void FillStatus(const grpc::Status& status, google::rpc::Status* out) {
 class PublishStream final : public PublishStreams::Reactor,
                             public std::enable_shared_from_this<PublishStream> {
  public:
-  PublishStream(grpc::CallbackServerContext* context, PublishStreams& streams)
-      : context_(*context), origin_(*context), streams_(streams) {}
+  PublishStream(grpc::CallbackServerContext* context, Caller caller, PublishStreams& streams)
+      : context_(*context), origin_(*context, std::move(caller)), streams_(streams) {}
 
   void Begin() {
     absl::MutexLock lock(&mutex_);
@@ -98,6 +98,12 @@ class PublishStream final : public PublishStreams::Reactor,
       FieldErrors errors;
       errors.Add("request", "must be set");
       Put(item.sequence(), bytes, errors.ToStatus(), v1::BatchPublishResponse());
+      return;
+    }
+    if (grpc::Status charged = streams_.calls_.ChargeItem(origin_); !charged.ok()) {
+      Put(item.sequence(), bytes, charged, v1::BatchPublishResponse());
+      // Above the rate it is the item that is refused; a key that ended ends the stream.
+      if (charged.error_code() == grpc::StatusCode::UNAUTHENTICATED) End(charged);
       return;
     }
     streams_.calls_.Publish(
@@ -194,13 +200,16 @@ class PublishStream final : public PublishStreams::Reactor,
 };
 
 PublishStreams::Reactor* PublishStreams::Open(grpc::CallbackServerContext* context) {
-  auto stream = std::make_shared<PublishStream>(context, *this);
+  Caller caller;
+  const grpc::Status admitted = calls_.gate().Admit<v1::StreamPublishRequest>(*context, caller);
+  auto stream = std::make_shared<PublishStream>(context, std::move(caller), *this);
   bool draining;
   {
     absl::MutexLock lock(&mutex_);
     open_.insert(stream);
     draining = draining_;
   }
+  if (!admitted.ok()) stream->End(admitted);
   if (draining) stream->End(Draining());
   stream->Begin();
   return stream.get();

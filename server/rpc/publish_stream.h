@@ -31,7 +31,8 @@ class PublishStreams {
 
   explicit PublishStreams(const PublishCalls& calls) : calls_(calls) {}
 
-  // A new one, which owns itself. Ends at once with UNAVAILABLE after Drain.
+  // A new one, which owns itself. Ends at once for callers who may not publish, and with
+  // UNAVAILABLE after Drain.
   Reactor* Open(grpc::CallbackServerContext* context);
 
   // Reads nothing more: every stream ends with UNAVAILABLE once what it had read is answered.

@@ -9,14 +9,20 @@ grpc::ServerUnaryReactor* PublisherService::Publish(grpc::CallbackServerContext*
                                                     const grpc::ByteBuffer* in,
                                                     grpc::ByteBuffer* out) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  Caller caller;
+  const grpc::Status admitted = calls_.gate().Admit<v1::PublishRequest>(*context, caller);
+  if (!admitted.ok()) {
+    reactor->Finish(admitted);
+    return reactor;
+  }
   v1::PublishRequest request;
   if (!ParseRequest(*in, request)) {
     reactor->Finish(Malformed());
     return reactor;
   }
   calls_.Publish(
-      request, PublishOrigin(*context), WaitUntil(*context),
-      [reactor, out](const grpc::Status& status, const v1::BatchPublishResponse& response) {
+      request, PublishOrigin(*context, caller), WaitUntil(*context),
+      [reactor, out, caller](const grpc::Status& status, const v1::BatchPublishResponse& response) {
         reactor->Finish(status.ok() ? WriteResponse(response.responses(0), out) : status);
       });
   return reactor;
@@ -26,14 +32,20 @@ grpc::ServerUnaryReactor* PublisherService::BatchPublish(grpc::CallbackServerCon
                                                          const grpc::ByteBuffer* in,
                                                          grpc::ByteBuffer* out) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  Caller caller;
+  const grpc::Status admitted = calls_.gate().Admit<v1::BatchPublishRequest>(*context, caller);
+  if (!admitted.ok()) {
+    reactor->Finish(admitted);
+    return reactor;
+  }
   v1::BatchPublishRequest request;
   if (!ParseRequest(*in, request)) {
     reactor->Finish(Malformed());
     return reactor;
   }
   calls_.Publish(
-      request, PublishOrigin(*context), WaitUntil(*context),
-      [reactor, out](const grpc::Status& status, const v1::BatchPublishResponse& response) {
+      request, PublishOrigin(*context, caller), WaitUntil(*context),
+      [reactor, out, caller](const grpc::Status& status, const v1::BatchPublishResponse& response) {
         reactor->Finish(status.ok() ? WriteResponse(response, out) : status);
       });
   return reactor;

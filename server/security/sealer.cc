@@ -27,6 +27,8 @@ std::string_view PurposeName(SealPurpose purpose) {
   switch (purpose) {
     case SealPurpose::kEndpointSecret:
       return "endpoint-secret";
+    case SealPurpose::kApiKeyAnswer:
+      return "api-key-answer";
     case SealPurpose::kEndpointHeaders:
       return "endpoint-headers";
   }

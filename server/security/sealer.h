@@ -33,6 +33,7 @@ struct SealedSecret {
 enum class SealPurpose {
   kEndpointSecret,
   kEndpointHeaders,
+  kApiKeyAnswer,
 };
 
 // The place a sealed value belongs to. A row copied to another place does not open there.

@@ -47,10 +47,18 @@ struct DeliveryTag {
 struct AttemptTag {
   static constexpr std::string_view kPrefix = "att_";
 };
+struct ApiKeyTag {
+  static constexpr std::string_view kPrefix = "key_";
+};
+struct AuditRecordTag {
+  static constexpr std::string_view kPrefix = "aud_";
+};
 
 using EventId = Id<EventTag>;
 using EndpointId = Id<EndpointTag>;
 using DeliveryId = Id<DeliveryTag>;
 using AttemptId = Id<AttemptTag>;
+using ApiKeyId = Id<ApiKeyTag>;
+using AuditRecordId = Id<AuditRecordTag>;
 
 }  // namespace postrider

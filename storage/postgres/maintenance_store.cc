@@ -15,7 +15,7 @@ constexpr Statement kNow{"now", "SELECT now()"};
 
 // In order; a migration that was released never changes.
 constexpr Statement kMigrations[] = {sql::kMigrationInitial, sql::kMigrationDeliveryGuards,
-                                     sql::kMigrationFailures};
+                                     sql::kMigrationFailures, sql::kMigrationCallers};
 
 }  // namespace
 
@@ -125,8 +125,10 @@ absl::Status PgMaintenanceStore::SweepSmall(const RetentionOptions& options) {
   const double retention = absl::ToDoubleSeconds(options.retention);
   absl::Status status = session_.Run(sql::kSweepSmall, Params().Float8(retention), kLong).status();
   if (!status.ok()) return status;
-  return session_.Run(sql::kSweepEndpoints, Params().Float8(retention).Int4(kRowsAtOnce), kLong)
-      .status();
+  status = session_.Run(sql::kSweepEndpoints, Params().Float8(retention).Int4(kRowsAtOnce), kLong)
+               .status();
+  if (!status.ok()) return status;
+  return session_.Run(sql::kSweepCallers, {}, kLong).status();
 }
 
 absl::Status PgMaintenanceStore::VacuumHot() {

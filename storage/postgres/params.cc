@@ -120,6 +120,12 @@ Params& Params::Uuid(const Ulid& value) {
   return *this;
 }
 
+Params& Params::Uuid(const std::optional<Ulid>& value) {
+  if (value) return Uuid(*value);
+  Null(kUuidOid);
+  return *this;
+}
+
 Params& Params::Time(absl::Time value) {
   types_.push_back(kTimestamptzOid);
   offsets_.push_back(buffer_.size());

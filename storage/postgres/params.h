@@ -28,6 +28,7 @@ class Params {
   Params& Bytes(std::string_view value);
   Params& OptionalBytes(const std::optional<std::string>& value);
   Params& Uuid(const Ulid& value);
+  Params& Uuid(const std::optional<Ulid>& value);
   Params& Time(absl::Time value);
   Params& Time(std::optional<absl::Time> value);
 

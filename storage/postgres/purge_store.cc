@@ -75,6 +75,8 @@ absl::StatusOr<EventErasure> PgPurgeStore::PurgeEvent(EventId id) {
 absl::StatusOr<OrgErasure> PgPurgeStore::PurgeOrg(const std::string& org_id,
                                                   const std::function<bool()>& go_on) {
   auto session = pool_.Take();
+  absl::Status callers = session->Run(sql::kPurgeOrgCallers, Params().Text(org_id)).status();
+  if (!callers.ok()) return callers;
   absl::StatusOr<Result> rows = session->Run(sql::kPurgeOrgEnvironments, Params().Text(org_id));
   if (!rows.ok()) return rows.status();
   std::vector<int32_t> environments;

@@ -39,5 +39,17 @@ TEST(CheckOptionsTest, RefusesAKeyThatNoHeaderCanHoldWithoutShowingIt) {
   EXPECT_FALSE(CheckOptions({.api_key = std::string(1025, 'k')}).ok());
 }
 
+TEST(CheckOptionsTest, FilesOfTlsMustBeReadableAndGoTogether) {
+  EXPECT_TRUE(CheckOptions({.tls = {.enabled = true}}).ok());
+  EXPECT_TRUE(CheckOptions({.tls = {.enabled = true, .ca_file = "/dev/null"}}).ok());
+  const std::string kNone = "/nonexistent/file";
+  for (const TlsOptions& tls : {TlsOptions{.enabled = true, .ca_file = kNone},
+                                TlsOptions{.enabled = true, .cert_file = "/dev/null"},
+                                TlsOptions{.enabled = true, .key_file = "/dev/null"},
+                                TlsOptions{.enabled = false, .ca_file = "/dev/null"}}) {
+    EXPECT_EQ(CheckOptions({.tls = tls}).code(), absl::StatusCode::kInvalidArgument);
+  }
+}
+
 }  // namespace
 }  // namespace postrider::client

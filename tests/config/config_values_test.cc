@@ -80,6 +80,13 @@ TEST(ValuesTest, EveryBadValueIsNamed) {
       {"--payload-retention", "1h", "must be a time span of 1d to 3650d"},
       {"--idempotency-window", "0s", "must be a time span of 1s to 1d"},
       {"--idempotency-window", "2d", "must be a time span of 1s to 1d"},
+      {"--require-auth", "maybe", "must be on or off"},
+      {"--insecure", "2", "must be on or off"},
+      {"--tls-cert", "", "must name a file"},
+      {"--bootstrap-key", "", "must name a file"},
+      {"--key-rate-limit", "-1", "must be a number from 0 to 10000000"},
+      {"--max-endpoints-per-env", "0", "must be a number from 1 to 100000"},
+      {"--max-open-deliveries-per-org", "-1", "must be a number from 0 to 1000000000"},
       {"--max-data-bytes", "1", "must be a number from 2 to 8388608"},
       {"--max-data-bytes", "8388609", "must be a number from 2 to 8388608"},
       {"--max-data-bytes", "256k", "must be a number from 2 to 8388608"},
@@ -88,12 +95,6 @@ TEST(ValuesTest, EveryBadValueIsNamed) {
       {"--drain-timeout", "2h", "must be a time span of 0 to 1h"},
       {"--log-format", "xml", "must be json or text"},
       {"--log-format", "JSON", "must be json or text"},
-      {"--tls-cert", "x", "is not available in this version yet"},
-      {"--tls-key", "x", "is not available in this version yet"},
-      {"--tls-client-ca", "x", "is not available in this version yet"},
-      {"--require-auth", "on", "is not available in this version yet"},
-      {"--insecure", "on", "is not available in this version yet"},
-      {"--bootstrap-key", "x", "is not available in this version yet"},
   };
   for (const Row& row : kTable) {
     const std::string flag = absl::StrCat(row.flag, "=", row.value);
@@ -155,20 +156,32 @@ TEST(ValuesTest, AScheduleIsReadInOrder) {
               ElementsAre(absl::Milliseconds(1500), absl::Minutes(2), absl::Minutes(90)));
 }
 
-TEST(ValuesTest, OnlyLoopbackIsListenedOn) {
+TEST(ValuesTest, OtherThanLoopbackIsNotListenedOnInTheClear) {
   for (const char* address :
        {"0.0.0.0:50051", "[::]:50051", "192.168.1.4:50051", "example.com:50051", "[2001:db8::1]:1",
         "*:50051", "128.0.0.1:1", "[::ffff:10.0.0.1]:1"}) {
-    EXPECT_THAT(Problem({absl::StrCat("--listen=", address)}), HasSubstr("must be a loopback"))
-        << address;
-    EXPECT_THAT(Problem({absl::StrCat("--http-listen=", address)}), HasSubstr("must be a loopback"))
-        << address;
+    const std::string listen = absl::StrCat("--listen=", address);
+    const std::string http_listen = absl::StrCat("--http-listen=", address);
+    const std::string refused = "can be reached from other machines";
+    EXPECT_THAT(Problem({listen}), HasSubstr(refused)) << address;
+    EXPECT_THAT(Problem({http_listen}), HasSubstr(refused)) << address;
+    EXPECT_TRUE(LoadFlags({listen, "--tls-cert=c", "--tls-key=k"}).ok()) << address;
+    EXPECT_TRUE(LoadFlags({listen, http_listen, "--insecure"}).ok()) << address;
+    // Health is served in the clear alone.
+    EXPECT_THAT(Problem({http_listen, "--tls-cert=c", "--tls-key=k"}), HasSubstr(refused));
   }
+}
+
+TEST(ValuesTest, ACertificateGoesWithItsKey) {
+  EXPECT_THAT(Problem({"--tls-cert=c"}), HasSubstr("must be given together"));
+  EXPECT_THAT(Problem({"--tls-key=k"}), HasSubstr("must be given together"));
+  EXPECT_THAT(Problem({"--tls-client-ca=a"}), HasSubstr("needs --tls-cert"));
+  EXPECT_TRUE(LoadFlags({"--tls-cert=c", "--tls-key=k", "--tls-client-ca=a"}).ok());
 }
 
 TEST(ValuesTest, OneAddressThatIsNotLoopbackRefusesAll) {
   EXPECT_THAT(Problem({"--listen=127.0.0.1:1", "--listen=0.0.0.0:1"}),
-              HasSubstr("must be a loopback"));
+              HasSubstr("--listen 0.0.0.0:1 can be reached from other machines"));
 }
 
 TEST(ValuesTest, NamesThatOnlyLookLikeLoopbackAreRefused) {

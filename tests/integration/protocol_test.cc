@@ -20,23 +20,14 @@ using ::grpc::StatusCode;
 class ProtocolTest : public EngineTest {};
 
 TEST_F(ProtocolTest, WhatIsNotAvailableYetIsUnimplementedAndSaysSo) {
-  for (const char* method : {"EndpointService/TestEndpoint",
-                             "EndpointService/GetEndpointStats",
-                             "EventService/WatchEvents",
-                             "DeliveryService/WatchAttempts",
-                             "DeliveryService/ExplainDelivery",
-                             "DeliveryService/CreateRecovery",
-                             "DeliveryService/GetRecovery",
-                             "DeliveryService/ListRecoveries",
-                             "DeliveryService/CancelRecovery",
-                             "EventTypeService/CreateEventType",
-                             "EventTypeService/GetEventType",
-                             "EventTypeService/ListEventTypes",
-                             "EventTypeService/UpdateEventType",
-                             "EventTypeService/DeleteEventType",
-                             "ApiKeyService/CreateApiKey",
-                             "ApiKeyService/ListApiKeys",
-                             "ApiKeyService/RevokeApiKey"}) {
+  for (const char* method :
+       {"EndpointService/TestEndpoint", "EndpointService/GetEndpointStats",
+        "EventService/WatchEvents", "DeliveryService/WatchAttempts",
+        "DeliveryService/ExplainDelivery", "DeliveryService/CreateRecovery",
+        "DeliveryService/GetRecovery", "DeliveryService/ListRecoveries",
+        "DeliveryService/CancelRecovery", "EventTypeService/CreateEventType",
+        "EventTypeService/GetEventType", "EventTypeService/ListEventTypes",
+        "EventTypeService/UpdateEventType", "EventTypeService/DeleteEventType"}) {
     const grpc::Status status = api().CallRaw(absl::StrCat("postrider.v1.", method), "").status;
     EXPECT_REFUSED(status, StatusCode::UNIMPLEMENTED) << method;
     const std::string rpc = std::string(method).substr(std::string(method).find('/') + 1);

@@ -149,7 +149,9 @@ TEST(PublishCheckTest, TheCallersTenantStandsInForAnEmptyOne) {
   v1::PublishRequest request = Good();
   request.clear_org_id();
   request.clear_env_id();
-  const Checked checked = Check(request, "", Caller{Tenant{"mine", "test"}});
+  Caller caller;
+  caller.limit = Tenant{"mine", "test"};
+  const Checked checked = Check(request, "", caller);
   EXPECT_TRUE(checked.errors.empty());
   EXPECT_EQ(checked.event.tenant, (Tenant{"mine", "test"}));
 }

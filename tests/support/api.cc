@@ -6,6 +6,8 @@
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/security/credentials.h>
 
+#include <fstream>
+#include <iterator>
 #include <ostream>
 
 #include "absl/strings/str_cat.h"
@@ -23,7 +25,23 @@ namespace {
 
 constexpr int kMaxAnswerBytes = 64 * 1024 * 1024;
 
-std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address) {
+std::string ContentOf(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+std::shared_ptr<grpc::ChannelCredentials> CredentialsOf(const Api::Tls& tls) {
+  grpc::SslCredentialsOptions options;
+  options.pem_root_certs = ContentOf(tls.ca_file);
+  if (!tls.certificate_file.empty()) {
+    options.pem_cert_chain = ContentOf(tls.certificate_file);
+    options.pem_private_key = ContentOf(tls.key_file);
+  }
+  return grpc::SslCredentials(options);
+}
+
+std::shared_ptr<grpc::Channel> MakeChannel(
+    const std::string& address, const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kMaxAnswerBytes);
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
@@ -31,7 +49,7 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address) {
   // A server that comes back is found at once.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+  return grpc::CreateCustomChannel(address, credentials, arguments);
 }
 
 void SetDeadline(grpc::ClientContext& context) {
@@ -90,7 +108,12 @@ using Orgs = v1::OrgService::Stub;
 }  // namespace
 
 Api::Api(const std::string& address)
-    : channel_(MakeChannel(address)), stubs_(std::make_unique<Stubs>(channel_)) {}
+    : channel_(MakeChannel(address, grpc::InsecureChannelCredentials())),
+      stubs_(std::make_unique<Stubs>(channel_)) {}
+
+Api::Api(const std::string& address, const Tls& tls)
+    : channel_(MakeChannel(address, CredentialsOf(tls))),
+      stubs_(std::make_unique<Stubs>(channel_)) {}
 
 Api::~Api() = default;
 

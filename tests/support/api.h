@@ -45,6 +45,14 @@ class Api {
 
   // `address` as the server prints it when it is ready.
   explicit Api(const std::string& address);
+
+  // The same with TLS: PEM files of the authority and, where not empty, of a client certificate.
+  struct Tls {
+    std::string ca_file;
+    std::string certificate_file;
+    std::string key_file;
+  };
+  Api(const std::string& address, const Tls& tls);
   ~Api();
 
   Reply<v1::PublishResponse> Publish(const v1::PublishRequest& request);

@@ -109,11 +109,12 @@ std::string TestDatabase::Value(const std::string& sql) {
   return rows.empty() || rows[0].empty() ? "" : rows[0][0];
 }
 
-std::string TestDatabase::Dump() {
+std::string TestDatabase::DumpBut(const char* tables) {
   std::string dump;
-  for (const std::vector<std::string>& table :
-       Query("SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition "
-             "AND relnamespace = 'public'::regnamespace AND relname <> 'nodes' ORDER BY 1")) {
+  for (const std::vector<std::string>& table : Query(absl::StrCat(
+           "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition "
+           "AND relnamespace = 'public'::regnamespace AND relname NOT IN ('",
+           tables, "') ORDER BY 1"))) {
     absl::StrAppend(&dump, table[0], "\n");
     for (const std::vector<std::string>& row :
          Query(absl::StrCat("SELECT t::text FROM ", table[0], " t ORDER BY 1"))) {

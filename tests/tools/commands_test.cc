@@ -22,6 +22,7 @@ std::string ValueFor(const Flag& flag) {
     return flag.help.find("ENABLED") == flag.help.npos ? "FAILED" : "ENABLED";
   if (flag.value == "OUTCOME") return "TIMEOUT";
   if (flag.value == "SCHEME") return "ED25519";
+  if (flag.value == "SCOPE") return "READ";
   if (flag.value == "N" || flag.value == "R") return "3";
   if (flag.value == "TIME") return "2023-11-14T22:13:20Z";
   if (flag.value == "SPAN" || flag.value == "SPANS") return "30s";
@@ -53,7 +54,7 @@ TEST(CommandsTest, FillEveryFlagIntoARequestThatTheServerGets) {
         << FullName(command) << ": " << outcome.error;
     ++commands;
   }
-  EXPECT_EQ(commands, 16);
+  EXPECT_EQ(commands, 20);
 }
 
 }  // namespace

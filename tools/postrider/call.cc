@@ -3,9 +3,11 @@
 #include <optional>
 #include <string>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "client/status_details.h"
+#include "tools/postrider/read_input.h"
 #include "tools/postrider/render.h"
 #include "tools/postrider/text_table.h"
 
@@ -90,8 +92,22 @@ Outcome Answer(const Invocation& invocation, const google::protobuf::Message& re
 }
 
 absl::StatusOr<client::Client> Connect(const Args& args) {
-  return client::Client::Create({.address = std::string(args.Get("--address")),
-                                 .api_key = std::string(args.Get("--api-key"))});
+  client::ClientOptions options;
+  options.address = std::string(args.Get("--address"));
+  options.api_key = std::string(args.Get("--api-key"));
+  if (const std::string path(args.Get("--api-key-file"));
+      !path.empty() && options.api_key.empty()) {
+    absl::StatusOr<std::string> content = ReadInput(path);
+    if (!content.ok()) return content.status();
+    options.api_key = std::string(absl::StripAsciiWhitespace(*content));
+  }
+  options.tls.ca_file = std::string(args.Get("--tls-ca"));
+  options.tls.cert_file = std::string(args.Get("--tls-cert"));
+  options.tls.key_file = std::string(args.Get("--tls-key"));
+  // Whoever names files wants TLS.
+  options.tls.enabled = args.IsOn("--tls") || !options.tls.ca_file.empty() ||
+                        !options.tls.cert_file.empty() || !options.tls.key_file.empty();
+  return client::Client::Create(options);
 }
 
 }  // namespace postrider::cli

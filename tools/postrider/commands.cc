@@ -221,6 +221,54 @@ std::vector<Command> DeliveryCommands() {
   };
 }
 
+std::vector<Command> KeyCommands() {
+  using namespace v1;  // NOLINT: as above
+  return {
+      {"key",
+       "create",
+       "Creates an API key and shows it",
+       UnaryCall<CreateApiKeyRequest, CreateApiKeyResponse>,
+       {},
+       {{"--scope", "SCOPE", "what it may do: PUBLISH, READ or ADMIN", "api_key.scopes",
+         FlagUse::kRepeated},
+        {"--description", "TEXT", "what it is for", "api_key.description"},
+        {"--org", "ORG", "the org it is for; default that of your key", "api_key.org_id"},
+        {"--env", "ENV", "the environment in the org; default that of your key", "api_key.env_id"},
+        {"--expire-time", "TIME", "refused from this time on (RFC 3339); default never",
+         "api_key.expire_time"},
+        {"--certificate-san", "NAME",
+         "a client certificate with this DNS name or URI has the rights of the key",
+         "api_key.certificate_san"},
+        kRequestId},
+       "The key is not shown again: keep it now."},
+      {"key",
+       "list",
+       "Lists API keys, newest first",
+       ListCall<ListApiKeysRequest, ListApiKeysResponse>,
+       {},
+       Joined({{kOrg, kEnv}, Paging()})},
+      {"key",
+       "revoke",
+       "Revokes an API key for good",
+       UnaryCall<RevokeApiKeyRequest, RevokeApiKeyResponse>,
+       {"KEY_ID", "api_key_id"},
+       {},
+       "Revoked: within 5 seconds no server takes it any more."},
+      {"key",
+       "audit",
+       "Lists what callers with scope ADMIN did, newest first",
+       ListCall<ListAuditRecordsRequest, ListAuditRecordsResponse>,
+       {},
+       Joined({{kOrg,
+                kEnv,
+                {"--key", "KEY_ID", "only calls with this key", "api_key_id"},
+                {"--resource", "ID", "only calls about this resource", "resource_id"},
+                kStartTime,
+                kEndTime},
+               Paging()})},
+  };
+}
+
 std::vector<Command> LocalCommands() {
   return {
       {"verify",
@@ -290,9 +338,6 @@ std::vector<Command> LaterCommands() {
       {"event-type", "list", "Lists event types"},
       {"event-type", "update", "Changes an event type"},
       {"event-type", "delete", "Deletes an event type"},
-      {"key", "create", "Creates an API key"},
-      {"key", "list", "Lists API keys"},
-      {"key", "revoke", "Revokes an API key"},
   };
 }
 
@@ -302,7 +347,7 @@ const std::vector<Command>& Commands() {
   static const auto* const kCommands = [] {
     auto* all = new std::vector<Command>();
     for (const auto& group : {EndpointCommands(), EventCommands(), DeliveryCommands(),
-                              LocalCommands(), LaterCommands()}) {
+                              KeyCommands(), LocalCommands(), LaterCommands()}) {
       all->insert(all->end(), group.begin(), group.end());
     }
     return all;
@@ -318,6 +363,23 @@ absl::Span<const Flag> GlobalFlags() {
        .env = "POSTRIDER_ADDRESS",
        .default_value = "127.0.0.1:50051"},
       {.name = "--api-key", .value = "KEY", .help = "key to call with", .env = "POSTRIDER_API_KEY"},
+      {.name = "--api-key-file",
+       .value = "FILE",
+       .help = "file that holds the key to call with",
+       .env = "POSTRIDER_API_KEY_FILE"},
+      {.name = "--tls", .value = "", .help = "encrypt the connection; the flags below do too"},
+      {.name = "--tls-ca",
+       .value = "FILE",
+       .help = "authorities that vouch for the server; default the system's",
+       .env = "POSTRIDER_TLS_CA"},
+      {.name = "--tls-cert",
+       .value = "FILE",
+       .help = "client certificate to call with",
+       .env = "POSTRIDER_CLIENT_CERT"},
+      {.name = "--tls-key",
+       .value = "FILE",
+       .help = "key of the client certificate",
+       .env = "POSTRIDER_CLIENT_KEY"},
       {.name = "--output", .value = "FORMAT", .help = "table or json", .default_value = "table"},
   };
   return kFlags;

@@ -13,7 +13,9 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
+#include "postrider/v1/api_key.pb.h"
 #include "postrider/v1/attempt.pb.h"
+#include "postrider/v1/audit_record.pb.h"
 #include "postrider/v1/delivery.pb.h"
 #include "postrider/v1/endpoint.pb.h"
 #include "postrider/v1/event.pb.h"
@@ -63,11 +65,26 @@ const std::vector<Column>& Columns(const Descriptor* resource) {
       {"STARTED", {"start_time"}},     {"DELIVERY", {"delivery_id"}}, {"NUMBER", {"number"}},
       {"OUTCOME", {"outcome"}},        {"STATUS", {"http_status"}},   {"DURATION", {"duration"}},
       {"ADDRESS", {"remote_address"}}, {"ERROR", {"error"}}};
+  static const auto* const kApiKey = new std::vector<Column>{{"ID", {"id"}},
+                                                             {"SCOPES", {"scopes"}},
+                                                             {"ORG", {"org_id"}},
+                                                             {"ENV", {"env_id"}},
+                                                             {"CREATED", {"create_time"}},
+                                                             {"EXPIRES", {"expire_time"}},
+                                                             {"LAST USED", {"last_use_time"}},
+                                                             {"DESCRIPTION", {"description"}}};
+  static const auto* const kAuditRecord =
+      new std::vector<Column>{{"TIME", {"create_time"}},     {"KEY", {"api_key_id"}},
+                              {"FROM", {"remote_address"}},  {"RPC", {"rpc"}},
+                              {"RESOURCE", {"resource_id"}}, {"ORG", {"org_id"}},
+                              {"ENV", {"env_id"}},           {"CODE", {"code"}}};
   static const auto* const kNone = new std::vector<Column>{{"ID", {"id"}}};
   if (resource == v1::Endpoint::descriptor()) return *kEndpoint;
   if (resource == v1::Event::descriptor()) return *kEvent;
   if (resource == v1::Delivery::descriptor()) return *kDelivery;
   if (resource == v1::Attempt::descriptor()) return *kAttempt;
+  if (resource == v1::ApiKey::descriptor()) return *kApiKey;
+  if (resource == v1::AuditRecord::descriptor()) return *kAuditRecord;
   return *kNone;
 }
 
@@ -148,7 +165,7 @@ std::string CellText(const Message& resource, const Column& column) {
   for (const std::string& name : column.fields) {
     const FieldDescriptor* field = resource.GetDescriptor()->FindFieldByName(name);
     const bool is_count = field->cpp_type() == FieldDescriptor::CPPTYPE_INT32;
-    if (IsSet(resource, field) || (is_count && name != "http_status")) {
+    if (IsSet(resource, field) || (is_count && !field->has_presence() && name != "http_status")) {
       parts.push_back(FieldText(resource, field));
     }
   }

@@ -1,0 +1,60 @@
+// Where every call comes in: who it is, whether they may make it, and whether there is room.
+//
+// A credential is the metadata `authorization: Bearer prk_<id>_<secret>`, or a client certificate
+// one of whose names a key carries. One that is given is judged, also where none would be needed.
+
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "grpcpp/server_context.h"
+#include "server/access/allowance.h"
+#include "server/access/key_directory.h"
+#include "server/rpc/caller.h"
+#include "server/rpc/rights.h"
+
+namespace postrider::rpc {
+
+// Who may do everything without a credential.
+enum class LocalTrust {
+  kNobody,
+  kMarked,  // who came in by a unix socket, or by a listener that is marked as local (listeners.h)
+  kEverybody,  // every listener is a loopback address or a unix socket
+};
+
+struct GateOptions {
+  LocalTrust trust = LocalTrust::kNobody;
+  bool client_certificates = false;  // whether listeners ask for them
+  int calls_in_flight = 20000;       // of this server, streams included
+};
+
+// Thread-safe.
+class Gate {
+ public:
+  Gate(const access::KeyDirectory& keys, const DatabaseClock& clock, GateOptions options)
+      : keys_(keys), clock_(clock), options_(options), places_(options.calls_in_flight) {}
+
+  // Never waits. OK and the caller, or the status to end the call with: UNAUTHENTICATED,
+  // PERMISSION_DENIED (the scope), RESOURCE_EXHAUSTED (the key's rate or calls in flight),
+  // UNAVAILABLE (keys could not be read for too long).
+  template <typename Request>
+  grpc::Status Admit(const grpc::CallbackServerContext& context, Caller& caller) {
+    return Admit(context, RpcOf<Request>(), caller);
+  }
+  grpc::Status Admit(const grpc::CallbackServerContext& context, const Rpc& rpc, Caller& caller);
+
+ private:
+  grpc::Status Identify(const grpc::CallbackServerContext& context, Caller& caller) const;
+  std::shared_ptr<access::KeyInUse> FindBySecret(std::string_view authorization) const;
+  std::shared_ptr<access::KeyInUse> FindByCertificate(
+      const grpc::CallbackServerContext& context) const;
+  bool IsTrusted(const grpc::CallbackServerContext& context) const;
+
+  const access::KeyDirectory& keys_;
+  const DatabaseClock& clock_;
+  const GateOptions options_;
+  access::Places places_;
+};
+
+}  // namespace postrider::rpc
