@@ -10,7 +10,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
+#include "server/egress.h"
 #include "server/engine/engine.h"
 #include "server/http/loop.h"
 #include "server/maintenance.h"
@@ -55,21 +55,6 @@ uint64_t Random64() {
   return value;
 }
 
-absl::StatusOr<http::DestinationPolicy> PolicyOf(const config::Config& config) {
-  std::vector<http::Cidr> allowed;
-  for (const std::string& text : config.egress_allow) {
-    absl::StatusOr<http::Cidr> cidr = http::ParseCidr(text);
-    if (!cidr.ok()) return cidr.status();
-    allowed.push_back(*cidr);
-  }
-  if (!allowed.empty() || config.egress_allow_http) {
-    observe::Log(observe::Severity::kWarning, "endpoints may reach more than the public Internet",
-                 {{"egress_allow", absl::StrJoin(config.egress_allow, ",")},
-                  {"egress_allow_http", config.egress_allow_http ? "on" : "off"}});
-  }
-  return http::DestinationPolicy(std::move(allowed), config.egress_allow_http);
-}
-
 absl::StatusOr<std::string> NodeIdOf(const config::Config& config, embedded::DataDir& data_dir) {
   if (!config.node_id.empty()) return config.node_id;
   absl::StatusOr<std::string> kept = data_dir.ReadOrCreate(
@@ -103,6 +88,8 @@ struct Server::Parts {
   SessionOptions general;
 
   std::unique_ptr<security::KeyRing> keys;
+  // Where this server and its database listen, as far as it is known.
+  std::shared_ptr<http::ReservedPlaces> reserved;
   http::DestinationPolicy policy;
   DatabaseClock clock;
   Ids ids;
@@ -148,6 +135,9 @@ struct Server::Parts {
 absl::Status Server::Parts::OpenDatabase() {
   hot.kind = SessionKind::kHot;
   hot.conninfo = config.database;
+  hot.on_connect = [reserved = reserved](const std::string& server) {
+    reserved->Add(http::PlacesOf(server));
+  };
   if (config.database.empty()) {
     embedded::PrivateCluster::Options options;
     options.data_dir = data_dir->path();
@@ -303,6 +293,9 @@ absl::Status Server::Parts::StartServices() {
       observe::StatusServer::Start(config.http_listen, [this] { return Ready(); });
   if (!answering.ok()) return answering.status();
   status_server = *std::move(answering);
+  // Port 0 has become one.
+  for (const std::string& address : grpc->addresses()) reserved->Add(http::PlacesOf(address));
+  reserved->Add(http::PlacesOf(status_server->address()));
   UpdateHealth();
   return absl::OkStatus();
 }
@@ -376,7 +369,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const config::Config& conf
   auto server = std::unique_ptr<Server>(new Server(std::make_unique<Parts>()));
   Parts& parts = *server->parts_;
   parts.config = config;
-  absl::StatusOr<http::DestinationPolicy> policy = PolicyOf(config);
+  parts.reserved = ReservedPlacesOf(config);
+  absl::StatusOr<http::DestinationPolicy> policy = PolicyOf(config, parts.reserved);
   if (!policy.ok()) return policy.status();
   parts.policy = *std::move(policy);
   absl::StatusOr<std::unique_ptr<embedded::DataDir>> data_dir =

@@ -109,8 +109,9 @@ absl::StatusOr<Cidr> ParseCidr(std::string_view text) {
   return Cidr{*network, prefix};
 }
 
-DestinationPolicy::DestinationPolicy(std::vector<Cidr> allowed, bool allow_http)
-    : allowed_(std::move(allowed)), allow_http_(allow_http) {}
+DestinationPolicy::DestinationPolicy(std::vector<Cidr> allowed, bool allow_http,
+                                     std::shared_ptr<const ReservedPlaces> reserved)
+    : allowed_(std::move(allowed)), allow_http_(allow_http), reserved_(std::move(reserved)) {}
 
 bool DestinationPolicy::InAllowList(const IpAddress& address) const {
   return std::any_of(allowed_.begin(), allowed_.end(),
@@ -123,6 +124,10 @@ bool DestinationPolicy::Allows(const IpAddress& address) const {
   if (address.is_v4()) return !InAny(address, kDeniedV4);
   if (In(address, kNat64)) return InAllowList(address.LastFourBytesAsV4());
   return In(address, kGlobalUnicastV6) && !InAny(address, kDeniedV6);
+}
+
+bool DestinationPolicy::Allows(const IpAddress& address, int port) const {
+  return Allows(address) && (reserved_ == nullptr || !reserved_->Holds(address, port));
 }
 
 }  // namespace postrider::http

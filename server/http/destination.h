@@ -1,12 +1,14 @@
 #ifndef POSTRIDER_SERVER_HTTP_DESTINATION_H_
 #define POSTRIDER_SERVER_HTTP_DESTINATION_H_
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "server/http/ip_address.h"
+#include "server/http/reserved_places.h"
 
 namespace postrider::http {
 
@@ -29,7 +31,8 @@ absl::StatusOr<Cidr> ParseCidr(std::string_view text);
 // customers choose the URLs, so a URL must not reach anything but the public Internet unless the
 // operator has said so.
 //
-// - An address inside a block of the allow list is allowed, whatever else holds.
+// - A reserved place (own listen addresses, the database) is denied, whatever else holds.
+// - An address inside a block of the allow list is allowed, whatever the rest says.
 // - IPv4: denied are the blocks of the IANA special-purpose registry (RFC 6890 and later),
 //   multicast, 240.0.0.0/4 with broadcast, and 168.63.129.16, where a cloud platform answers from
 //   inside.
@@ -43,9 +46,13 @@ class DestinationPolicy {
  public:
   // Public addresses over https only.
   DestinationPolicy() = default;
-  DestinationPolicy(std::vector<Cidr> allowed, bool allow_http);
+  // No `reserved`: no place is.
+  DestinationPolicy(std::vector<Cidr> allowed, bool allow_http,
+                    std::shared_ptr<const ReservedPlaces> reserved = nullptr);
 
+  // Whether the address may be reached on some port, and on this one.
   bool Allows(const IpAddress& address) const;
+  bool Allows(const IpAddress& address, int port) const;
 
   // Whether URLs may be http:// as well.
   bool allow_http() const { return allow_http_; }
@@ -55,6 +62,7 @@ class DestinationPolicy {
 
   std::vector<Cidr> allowed_;
   bool allow_http_ = false;
+  std::shared_ptr<const ReservedPlaces> reserved_;
 };
 
 }  // namespace postrider::http

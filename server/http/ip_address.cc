@@ -43,6 +43,20 @@ std::optional<IpAddress> IpAddress::FromSocketAddress(const sockaddr* address, s
   return std::nullopt;
 }
 
+int IpAddress::PortOf(const sockaddr* address, size_t length) {
+  if (address->sa_family == AF_INET && length >= sizeof(sockaddr_in)) {
+    sockaddr_in v4;
+    std::memcpy(&v4, address, sizeof(v4));
+    return ntohs(v4.sin_port);
+  }
+  if (address->sa_family == AF_INET6 && length >= sizeof(sockaddr_in6)) {
+    sockaddr_in6 v6;
+    std::memcpy(&v6, address, sizeof(v6));
+    return ntohs(v6.sin6_port);
+  }
+  return 0;
+}
+
 IpAddress IpAddress::LastFourBytesAsV4() const {
   IpAddress result;
   std::copy(bytes_.begin() + 12, bytes_.end(), result.bytes_.begin());

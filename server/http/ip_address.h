@@ -25,6 +25,9 @@ class IpAddress {
   // AF_INET6 or when `length` is too short for the family.
   static std::optional<IpAddress> FromSocketAddress(const sockaddr* address, size_t length);
 
+  // The port of such a socket address; 0 where there is none.
+  static int PortOf(const sockaddr* address, size_t length);
+
   bool is_v4() const { return is_v4_; }
 
   // 4 or 16 bytes in network order.

@@ -32,9 +32,10 @@ struct LoopOptions {
   int max_connections_total = 2048;
   // Transfers under way to one origin (host and port).
   int max_connections_per_origin = 256;
-  // Name lookups under way. Each takes a thread; a lookup that outlives its transfer's timeout
-  // keeps the thread until the system's resolver gives up, but not the place here.
-  int max_lookups = 64;
+  // Name lookups under way; see LookupGate for who gets the places. Each takes a thread; a lookup
+  // that outlives its transfer's timeout keeps the thread until the system's resolver gives up, but
+  // not the place here.
+  int max_lookups = 128;
   // Body bytes that are read before the connection is closed. What the response's status says still
   // holds then.
   size_t max_body_read_bytes = 64 * 1024;
@@ -64,8 +65,7 @@ absl::Status CheckLoopOptions(const LoopOptions& options);
 // - Every address is judged by the policy right before a socket is opened to it, so that what a
 //   name resolves to between a check and its use does not matter, and once more before the request
 //   is put on a connection, pooled or new. One denied address ends the transfer as kBlocked, also
-//   when the name has good addresses besides. (Only addresses that are tried are seen: one behind
-//   an address that answers at once stays unknown, and untouched.)
+//   when the name has good addresses besides: nothing is connected to before all were judged.
 // - HTTPS needs TLS 1.2, a trusted certificate and a matching name.
 // - Success is error kNone with a 2xx status. A response that is longer than max_body_read_bytes
 //   counts as complete; any other response that breaks off is an error.

@@ -132,13 +132,17 @@ void Multi::CollectEnded(std::vector<Result>* results) {
 }
 
 void Multi::End(Transfer* transfer, CURLcode code, std::vector<Result>* results) {
+  if (transfer->inspected(code)) {
+    transfer->PrepareToConnect();
+    if (curl_multi_add_handle(multi_, transfer->easy()) == CURLM_OK) return;
+  }
   const auto it = running_.find(transfer);
   std::unique_ptr<Transfer> owner = std::move(it->second);
   running_.erase(it);
   if (transfer->lookup_refused()) {
     queue_.SetAside();
     const std::string name = transfer->lookup_name();
-    lookups_.Park(name, transfer->TakeRequest());
+    lookups_.Park(name, transfer->TakeRequest(), MonotonicNow());
   } else if (transfer->owns_lookup()) {
     const std::string name = transfer->lookup_name();
     const Request request = transfer->request();
@@ -162,7 +166,7 @@ void Multi::EndLookup(const std::string& name, const Request& owner, CURLcode co
   const bool failed = code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY;
   const absl::Duration waited = LookupTimeout(owner);
   const Result result = results->back();
-  for (Request& request : lookups_.Failed(name)) {
+  for (Request& request : lookups_.Failed(name, MonotonicNow())) {
     if (failed || (code == CURLE_OPERATION_TIMEDOUT && LookupTimeout(request) <= waited)) {
       queue_.Drop(request.url.origin());
       results->push_back(result);
@@ -187,14 +191,14 @@ void Multi::Abort(std::vector<Result>* results) {
 bool Multi::HasWork() const { return queue_.HasNext() || lookups_.HasRunnable(); }
 
 std::unique_ptr<Transfer> Multi::TakeTransfer() {
-  if (idle_.empty()) return std::make_unique<Transfer>(options_, lookups_);
+  if (idle_.empty()) return std::make_unique<Transfer>(options_, lookups_, refusing_transfers_);
   std::unique_ptr<Transfer> transfer = std::move(idle_.back());
   idle_.pop_back();
   return transfer;
 }
 
 void Multi::Wait(absl::Duration timeout) {
-  if (HasWork()) {
+  if (HasWork() || refusing_transfers_ > 0) {
     timeout = absl::ZeroDuration();
   } else if (HasWaiting()) {
     timeout = std::min(timeout, kExpiryInterval);

@@ -57,6 +57,7 @@ class Multi {
   const LoopOptions options_;
   StartQueue queue_;
   LookupGate lookups_;
+  int refusing_transfers_ = 0;
   CURLM* const multi_;
   absl::flat_hash_map<Transfer*, std::unique_ptr<Transfer>> running_;
   std::vector<std::unique_ptr<Transfer>> idle_;

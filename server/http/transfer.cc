@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "server/http/curl_error.h"
+#include "server/runtime/clock.h"
 
 namespace postrider::http {
 namespace {
@@ -72,9 +73,10 @@ absl::string_view ConnectFailure(long error) {
 
 }  // namespace
 
-Transfer::Transfer(const LoopOptions& options, LookupGate& lookups)
+Transfer::Transfer(const LoopOptions& options, LookupGate& lookups, int& refusing)
     : options_(options),
       lookups_(lookups),
+      refusing_transfers_(refusing),
       easy_(curl_easy_init()),
       response_(options.max_header_bytes, options.max_body_read_bytes) {
   lines_.assign(std::begin(kSuppressed), std::end(kSuppressed));
@@ -146,6 +148,9 @@ void Transfer::Clear() {
   verdict_ = Verdict::kNone;
   lookup_refused_ = false;
   owns_lookup_ = false;
+  inspecting_ = false;
+  inspected_.clear();
+  inspection_ = absl::ZeroDuration();
   opened_socket_ = false;
   socket_failed_ = false;
   send_count_ = 0;
@@ -188,16 +193,50 @@ bool Transfer::Prepare(Request request) {
   curl_easy_setopt(easy_, CURLOPT_POSTFIELDSIZE_LARGE,
                    static_cast<curl_off_t>(body == nullptr ? 0 : body->size()));
   curl_easy_setopt(easy_, CURLOPT_POSTFIELDS, body == nullptr ? "" : body->data());
-  curl_easy_setopt(easy_, CURLOPT_TIMEOUT_MS, ToMilliseconds(request_.timeout));
-  curl_easy_setopt(easy_, CURLOPT_CONNECTTIMEOUT_MS, ToMilliseconds(request_.connect_timeout));
+  inspecting_ = has_looked_up_host();
+  SetTimeouts();
   return true;
+}
+
+void Transfer::SetTimeouts() {
+  curl_easy_setopt(easy_, CURLOPT_TIMEOUT_MS, ToMilliseconds(request_.timeout - inspection_));
+  curl_easy_setopt(easy_, CURLOPT_CONNECTTIMEOUT_MS,
+                   ToMilliseconds(request_.connect_timeout - inspection_));
+}
+
+bool Transfer::has_looked_up_host() const {
+  return !options_.proxy.empty() || !(request_.url.is_address() || request_.url.is_localhost());
+}
+
+bool Transfer::inspected(CURLcode code) const {
+  return code == CURLE_COULDNT_CONNECT && verdict_ == Verdict::kNone && inspecting_ &&
+         !inspected_.empty();
+}
+
+curl_socket_t Transfer::Refuse() {
+  if (!std::exchange(refusing_, true)) ++refusing_transfers_;
+  return CURL_SOCKET_BAD;
+}
+
+void Transfer::EndRefusal() {
+  if (std::exchange(refusing_, false)) --refusing_transfers_;
+}
+
+void Transfer::PrepareToConnect() {
+  inspection_ += GetTime(easy_, CURLINFO_TOTAL_TIME_T);
+  inspecting_ = false;
+  EndRefusal();
+  SetTimeouts();
 }
 
 const std::string& Transfer::lookup_name() const {
   return options_.proxy.empty() ? request_.url.host() : options_.proxy;
 }
 
-Request Transfer::TakeRequest() { return std::exchange(request_, Request()); }
+Request Transfer::TakeRequest() {
+  EndRefusal();
+  return std::exchange(request_, Request());
+}
 
 // Called by libcurl when a name is not in its cache and no pooled connection can be used.
 int Transfer::OnLookup(void*, void*, void* self_pointer) {
@@ -208,7 +247,11 @@ int Transfer::OnLookup(void*, void*, void* self_pointer) {
     self->verdict_ = Verdict::kSecondSend;
     return 1;
   }
-  self->owns_lookup_ = self->lookups_.Begin(self->lookup_name());
+  // Whatever was seen before, the addresses may be others now.
+  self->EndRefusal();
+  self->inspecting_ = self->has_looked_up_host();
+  self->inspected_.clear();
+  self->owns_lookup_ = self->lookups_.Begin(self->lookup_name(), MonotonicNow());
   self->lookup_refused_ = !self->owns_lookup_;
   return self->lookup_refused_ ? 1 : 0;
 }
@@ -216,10 +259,13 @@ int Transfer::OnLookup(void*, void*, void* self_pointer) {
 void Transfer::LookupSucceeded() {
   if (!owns_lookup_) return;
   owns_lookup_ = false;
-  lookups_.Succeeded(lookup_name());
+  lookups_.Succeeded(lookup_name(), MonotonicNow());
 }
 
-// The guard: called for every address that is about to be connected to, before any packet.
+// The guard: called for every address that is about to be connected to, before any packet. For a
+// name that a name server answered, twice: the first time all its addresses are judged and refused,
+// so that the library goes through them to the end; one that is denied fails the attempt even if
+// another one would have answered at once.
 curl_socket_t Transfer::OnOpenSocket(void* self_pointer, curlsocktype purpose,
                                      curl_sockaddr* address) {
   auto* self = static_cast<Transfer*>(self_pointer);
@@ -231,8 +277,17 @@ curl_socket_t Transfer::OnOpenSocket(void* self_pointer, curlsocktype purpose,
   const std::optional<IpAddress> ip =
       IpAddress::FromSocketAddress(&address->addr, address->addrlen);
   if (self->verdict_ == Verdict::kBlocked || purpose != CURLSOCKTYPE_IPCXN || !ip ||
-      !self->options_.policy.Allows(*ip)) {
+      !self->options_.policy.Allows(*ip, IpAddress::PortOf(&address->addr, address->addrlen))) {
     self->verdict_ = Verdict::kBlocked;
+    return self->Refuse();
+  }
+  if (self->inspecting_) {
+    self->inspected_.push_back(*ip);
+    return self->Refuse();
+  }
+  // Another transfer's lookup may have taken the place of the addresses that were judged.
+  if (self->has_looked_up_host() &&
+      std::find(self->inspected_.begin(), self->inspected_.end(), *ip) == self->inspected_.end()) {
     return CURL_SOCKET_BAD;
   }
   const int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
@@ -249,7 +304,8 @@ int Transfer::OnRequest(void* self_pointer, char* remote_ip, char*, int remote_p
     return CURL_PREREQFUNC_ABORT;
   }
   const absl::StatusOr<IpAddress> ip = IpAddress::Parse(remote_ip);
-  if (self->verdict_ == Verdict::kBlocked || !ip.ok() || !self->options_.policy.Allows(*ip)) {
+  if (self->verdict_ == Verdict::kBlocked || !ip.ok() ||
+      !self->options_.policy.Allows(*ip, remote_port)) {
     self->verdict_ = Verdict::kBlocked;
     return CURL_PREREQFUNC_ABORT;
   }
@@ -315,20 +371,21 @@ Phases Transfer::ReadPhases() const {
   const absl::Duration connect = GetTime(easy_, CURLINFO_CONNECT_TIME_T);
   const absl::Duration tls = GetTime(easy_, CURLINFO_APPCONNECT_TIME_T);
   const absl::Duration first_byte = GetTime(easy_, CURLINFO_STARTTRANSFER_TIME_T);
-  if (owns_lookup_) return {.dns = GetTime(easy_, CURLINFO_TOTAL_TIME_T)};
+  if (owns_lookup_) return {.dns = inspection_ + GetTime(easy_, CURLINFO_TOTAL_TIME_T)};
   // On a pooled connection the first of them is when it was found.
-  return {opened_socket_ ? dns : absl::ZeroDuration(), Since(dns, connect), Since(connect, tls),
-          Since(std::max({dns, connect, tls}), first_byte)};
+  return {inspection_ + (opened_socket_ ? dns : absl::ZeroDuration()), Since(dns, connect),
+          Since(connect, tls), Since(std::max({dns, connect, tls}), first_byte)};
 }
 
 Result Transfer::Finish(CURLcode code) {
+  EndRefusal();
   if (verdict_ == Verdict::kBadRequest) return UnsendableResult(TakeRequest().id);
   Result result;
   result.id = request_.id;
   long status = 0;
   curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
   result.status = response_.final_response() && status >= 200 ? static_cast<int>(status) : 0;
-  result.duration = GetTime(easy_, CURLINFO_TOTAL_TIME_T);
+  result.duration = inspection_ + GetTime(easy_, CURLINFO_TOTAL_TIME_T);
   result.phases = ReadPhases();
   result.send_count = send_count_;
   result.remote_address = std::move(remote_address_);

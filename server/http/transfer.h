@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/time.h"
+#include "server/http/ip_address.h"
 #include "server/http/lookup_gate.h"
 #include "server/http/loop.h"
 #include "server/http/request.h"
@@ -20,8 +22,9 @@ namespace postrider::http {
 // request after the other, and the callbacks that guard it. Lives on the loop's thread.
 class Transfer {
  public:
-  // `options` and `lookups` must outlive the transfer.
-  Transfer(const LoopOptions& options, LookupGate& lookups);
+  // All must outlive the transfer. `refusing` counts the transfers whose addresses are refused one
+  // by one: libcurl takes one each time it is called, and would wait before it takes the next.
+  Transfer(const LoopOptions& options, LookupGate& lookups, int& refusing);
   ~Transfer();
 
   Transfer(const Transfer&) = delete;
@@ -44,6 +47,11 @@ class Transfer {
   // Whether the transfer has a lookup under way; ends with the first address that is tried.
   bool owns_lookup() const { return owns_lookup_; }
 
+  // The transfer ended because it only looked at the addresses of its name, which are all allowed.
+  bool inspected(CURLcode code) const;
+  // Makes the handle ready to go on after that, with what is left of its time.
+  void PrepareToConnect();
+
   // Gives the request back, for another try.
   Request TakeRequest();
 
@@ -63,6 +71,12 @@ class Transfer {
   static size_t OnBody(char* data, size_t size, size_t count, void* self);
 
   void SetFixedOptions();
+  void SetTimeouts();
+  // Whether the host's addresses come from a name server.
+  bool has_looked_up_host() const;
+  // For an address that is not connected to; and the end of a series of those.
+  curl_socket_t Refuse();
+  void EndRefusal();
   void Clear();
   bool BuildHeaders();
   void LookupSucceeded();
@@ -71,6 +85,7 @@ class Transfer {
 
   const LoopOptions& options_;
   LookupGate& lookups_;
+  int& refusing_transfers_;
   CURL* easy_;
   char error_buffer_[CURL_ERROR_SIZE];
   // The request's header list. Built in place: libcurl only reads it, and building it with
@@ -82,6 +97,13 @@ class Transfer {
   Verdict verdict_;
   bool lookup_refused_;
   bool owns_lookup_;
+  // Addresses are only looked at, and refused: until all that the name has were seen, none is
+  // connected to. Those that were seen.
+  bool inspecting_;
+  std::vector<IpAddress> inspected_;
+  // The time that went into that, nearly all of it the lookup.
+  absl::Duration inspection_;
+  bool refusing_ = false;  // counted
   bool opened_socket_;
   bool socket_failed_;
   int send_count_;

@@ -96,8 +96,13 @@ absl::Status CheckName(absl::string_view host) {
   return absl::OkStatus();
 }
 
-// Judges the (lower-case) host; sets `is_address`.
-absl::Status CheckHost(absl::string_view host, const DestinationPolicy& policy, bool* is_address) {
+bool IsLocalhost(absl::string_view host) {
+  return host == "localhost" || absl::EndsWith(host, ".localhost");
+}
+
+// Judges the (lower-case) host with the port; sets `is_address`.
+absl::Status CheckHost(absl::string_view host, int port, const DestinationPolicy& policy,
+                       bool* is_address) {
   absl::string_view address = host;
   const bool bracketed = absl::ConsumePrefix(&address, "[") && absl::ConsumeSuffix(&address, "]");
   absl::StatusOr<IpAddress> ip = IpAddress::Parse({address.data(), address.size()});
@@ -106,7 +111,9 @@ absl::Status CheckHost(absl::string_view host, const DestinationPolicy& policy, 
     if (bracketed == ip->is_v4() || ip->ToString() != address) {
       return Refuse("the URL's address is not in its canonical form");
     }
-    if (!policy.Allows(*ip)) return Refuse("the URL's address is not an allowed destination");
+    if (!policy.Allows(*ip, port)) {
+      return Refuse("the URL's address is not an allowed destination");
+    }
     return absl::OkStatus();
   }
   if (bracketed) return Refuse("the URL's address is not in its canonical form");
@@ -116,8 +123,7 @@ absl::Status CheckHost(absl::string_view host, const DestinationPolicy& policy, 
   if (IsNumber(dot == absl::string_view::npos ? host : host.substr(dot + 1))) {
     return Refuse("the URL's address is not in its canonical form");
   }
-  if ((host == "localhost" || absl::EndsWith(host, ".localhost")) &&
-      !policy.Allows(*IpAddress::Parse("127.0.0.1"))) {
+  if (IsLocalhost(host) && !policy.Allows(*IpAddress::Parse("127.0.0.1"), port)) {
     return Refuse("the URL's host is not an allowed destination");
   }
   return absl::OkStatus();
@@ -146,6 +152,7 @@ const std::string& ParsedUrl::origin() const { return parts_->origin; }
 int ParsedUrl::port() const { return parts_->port; }
 bool ParsedUrl::is_https() const { return parts_->is_https; }
 bool ParsedUrl::is_address() const { return parts_->is_address; }
+bool ParsedUrl::is_localhost() const { return IsLocalhost(parts_->host); }
 Curl_URL* ParsedUrl::handle() const { return parts_->handle; }
 
 absl::StatusOr<ParsedUrl> CheckUrl(std::string_view text, const DestinationPolicy& policy) {
@@ -175,13 +182,14 @@ absl::StatusOr<ParsedUrl> CheckUrl(std::string_view text, const DestinationPolic
   }
   parts->is_https = *scheme == "https";
   parts->host = absl::AsciiStrToLower(*host);
-  if (absl::Status status = CheckHost(parts->host, policy, &parts->is_address); !status.ok()) {
-    return status;
-  }
   const int default_port = parts->is_https ? 443 : 80;
   parts->port = default_port;
   if (port && (!absl::SimpleAtoi(*port, &parts->port) || parts->port < 1 || parts->port > 65535)) {
     return Refuse("the URL's port must be 1 to 65535");
+  }
+  if (absl::Status status = CheckHost(parts->host, parts->port, policy, &parts->is_address);
+      !status.ok()) {
+    return status;
   }
   if (std::binary_search(std::begin(kRefusedPorts), std::end(kRefusedPorts), parts->port)) {
     return Refuse("the URL's port belongs to another protocol or an internal service");

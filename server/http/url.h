@@ -36,6 +36,9 @@ class ParsedUrl {
   bool is_https() const;
   // Whether the host is an address, so that no name has to be looked up.
   bool is_address() const;
+  // Whether the host is `localhost` or a name below it: loopback by rule (RFC 6761), which no name
+  // server is asked for.
+  bool is_localhost() const;
 
   // The parsed form, for the transfer: what was checked and what is requested come out of one
   // parser, run once. Never changed after CheckUrl(); lives as long as any copy of this value.

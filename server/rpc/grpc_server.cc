@@ -72,7 +72,7 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
       address = absl::StrCat(address.substr(0, address.rfind(':')), ":", ports[i]);
     }
     observe::Log(observe::Severity::kInfo, "listening", {{"address", address}});
-    if (i == 0) server->address_ = std::move(address);
+    server->addresses_.push_back(std::move(address));
   }
   server->SetServing(false);
   return server;

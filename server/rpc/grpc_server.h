@@ -28,7 +28,9 @@ class GrpcServer {
   ~GrpcServer();
 
   // The first address, with the port that port 0 became.
-  const std::string& address() const { return address_; }
+  const std::string& address() const { return addresses_.front(); }
+  // All of them, in order.
+  const std::vector<std::string>& addresses() const { return addresses_; }
   // What grpc.health.v1.Health says of the server ("").
   void SetServing(bool serving);
   // And of kEgressHealth: whether receivers can be reached, all in all.
@@ -41,7 +43,7 @@ class GrpcServer {
   GrpcServer() = default;
 
   std::unique_ptr<grpc::Server> server_;
-  std::string address_;
+  std::vector<std::string> addresses_;
 };
 
 }  // namespace postrider::rpc

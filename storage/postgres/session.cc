@@ -86,6 +86,13 @@ absl::Status Session::Broken(const char* what) {
       absl::StrCat("PostgreSQL is out of reach: ", what, reason.empty() ? "" : ": ", reason));
 }
 
+void Session::ReportServer() const {
+  const char* const address = PQhostaddr(conn_);
+  if (options_.on_connect == nullptr || address == nullptr || *address == '\0') return;
+  const bool is_v6 = std::strchr(address, ':') != nullptr;
+  options_.on_connect(absl::StrCat(is_v6 ? "[" : "", address, is_v6 ? "]:" : ":", PQport(conn_)));
+}
+
 absl::Status Session::Connect() {
   if (Usable()) return absl::OkStatus();
   Close();
@@ -95,6 +102,7 @@ absl::Status Session::Connect() {
         absl::StrCat("PostgreSQL is out of reach: ", connected.status().message()));
   }
   conn_ = *connected;
+  ReportServer();
   if (PQsetnonblocking(conn_, 1) != 0) return Broken("cannot set up the connection");
   PQsetNoticeReceiver(conn_, OnNotice, &replication_unknown_);
   if (absl::Status status = Execute(kCommonSettings, options_.connect_timeout); !status.ok()) {

@@ -47,6 +47,9 @@ struct SessionOptions {
   std::string application_name = "postriderd";
   absl::Duration connect_timeout = absl::Seconds(5);     // to one host; connect.h
   absl::Duration statement_timeout = absl::Seconds(10);  // default deadline of a statement
+  // Called with "ADDRESS:PORT" or "[ADDRESS]:PORT" of the server after every connect over TCP, on
+  // the thread that connects.
+  std::function<void(const std::string&)> on_connect;
 };
 
 class Session {
@@ -76,6 +79,7 @@ class Session {
   // Whether there is a connection that PostgreSQL has not ended while nobody was using it.
   bool Usable();
   absl::Status Connect();
+  void ReportServer() const;
   absl::Status Prepare(const Statement& statement);
   absl::StatusOr<Result> Await(absl::Duration timeout);
   absl::Status Broken(const char* what);

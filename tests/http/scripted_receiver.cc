@@ -17,19 +17,23 @@
 namespace postrider::http {
 namespace {
 
-// A socket bound to a free port of 127.0.0.1.
-int BoundSocket(int* port) {
-  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address = {};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof(address);
-  auto* const generic = reinterpret_cast<sockaddr*>(&address);
+// A socket bound to this address, and to a free port if `port` is 0.
+int BoundSocket(const std::string& address, int* port) {
+  sockaddr_in v4 = {};
+  sockaddr_in6 v6 = {};
+  const bool is_v4 = inet_pton(AF_INET, address.c_str(), &v4.sin_addr) == 1;
+  v4.sin_family = AF_INET;
+  v6.sin6_family = AF_INET6;
+  v4.sin_port = v6.sin6_port = htons(*port);
+  if (!is_v4) inet_pton(AF_INET6, address.c_str(), &v6.sin6_addr);
+  auto* const generic = is_v4 ? reinterpret_cast<sockaddr*>(&v4) : reinterpret_cast<sockaddr*>(&v6);
+  socklen_t length = is_v4 ? sizeof(v4) : sizeof(v6);
+  const int fd = socket(is_v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0 || bind(fd, generic, length) != 0 || getsockname(fd, generic, &length) != 0) {
     std::perror("bind");
     std::abort();
   }
-  *port = ntohs(address.sin_port);
+  *port = ntohs(is_v4 ? v4.sin_port : v6.sin6_port);
   return fd;
 }
 
@@ -81,8 +85,9 @@ void ScriptedReceiver::Connection::ResetAtEnd() {
   setsockopt(fd_, SOL_SOCKET, SO_LINGER, &abort, sizeof(abort));
 }
 
-ScriptedReceiver::ScriptedReceiver(Script script)
-    : script_(std::move(script)), listen_fd_(BoundSocket(&port_)) {
+ScriptedReceiver::ScriptedReceiver(Script script, const std::string& address, int port)
+    : script_(std::move(script)), port_(port) {
+  listen_fd_ = BoundSocket(address, &port_);
   listen(listen_fd_, 4096);
   accept_thread_ = std::thread(&ScriptedReceiver::Accept, this);
 }
@@ -127,8 +132,8 @@ void ScriptedReceiver::Serve(int fd) {
 }
 
 int UnusedPort() {
-  int port;
-  const int fd = BoundSocket(&port);
+  int port = 0;
+  const int fd = BoundSocket("127.0.0.1", &port);
   close(fd);
   return port;
 }

@@ -13,8 +13,8 @@
 
 namespace postrider::http {
 
-// An HTTP receiver on 127.0.0.1 that does what a script says, byte by byte: every accepted
-// connection runs the script on a thread of its own. Stops and joins everything when destroyed.
+// An HTTP receiver that does what a script says, byte by byte: every accepted connection runs the
+// script on a thread of its own. Stops and joins everything when destroyed.
 class ScriptedReceiver {
  public:
   // One accepted connection, seen from the script.
@@ -49,7 +49,8 @@ class ScriptedReceiver {
 
   using Script = std::function<void(Connection&)>;
 
-  explicit ScriptedReceiver(Script script);
+  // On 127.0.0.1 or another IPv4 or IPv6 address of this machine; port 0 is any free one.
+  explicit ScriptedReceiver(Script script, const std::string& address = "127.0.0.1", int port = 0);
   ~ScriptedReceiver();
 
   ScriptedReceiver(const ScriptedReceiver&) = delete;
