@@ -28,6 +28,9 @@ CURLM* NewMulti(const LoopOptions& options) {
 // late in between; it is only given back that much later.
 constexpr absl::Duration kExpiryInterval = absl::Milliseconds(100);
 
+// How often transfers under way are looked at for a flood of bytes that libcurl does not tell of.
+constexpr absl::Duration kFloodCheckInterval = absl::Milliseconds(250);
+
 // How long a request's transfer may spend in its lookup.
 absl::Duration LookupTimeout(const Request& request) {
   return std::min(request.timeout, request.connect_timeout);
@@ -85,6 +88,21 @@ void Multi::Advance(std::vector<Result>* results) {
   int running = 0;
   curl_multi_perform(multi_, &running);
   CollectEnded(results);
+  if (now >= next_flood_check_) {
+    EndFlooded(results);
+    next_flood_check_ = now + kFloodCheckInterval;
+  }
+}
+
+void Multi::EndFlooded(std::vector<Result>* results) {
+  std::vector<Transfer*> flooded;
+  for (const auto& [transfer, owner] : running_) {
+    if (transfer->IsFlooded()) flooded.push_back(transfer);
+  }
+  for (Transfer* const transfer : flooded) {
+    curl_multi_remove_handle(multi_, transfer->easy());
+    End(transfer, CURLE_ABORTED_BY_CALLBACK, results);
+  }
 }
 
 void Multi::ExpireWaiting(Instant now, std::vector<Result>* results) {

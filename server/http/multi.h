@@ -45,6 +45,7 @@ class Multi {
  private:
   void StartWaiting(Instant now, std::vector<Result>* results);
   void Start(Request request, Instant now, std::vector<Result>* results);
+  void EndFlooded(std::vector<Result>* results);
   void ExpireWaiting(Instant now, std::vector<Result>* results);
   void CollectEnded(std::vector<Result>* results);
   void End(Transfer* transfer, CURLcode code, std::vector<Result>* results);
@@ -61,6 +62,7 @@ class Multi {
   CURLM* const multi_;
   absl::flat_hash_map<Transfer*, std::unique_ptr<Transfer>> running_;
   std::vector<std::unique_ptr<Transfer>> idle_;
+  Instant next_flood_check_ = -absl::InfiniteDuration();
   Instant next_expiry_ = -absl::InfiniteDuration();
 };
 

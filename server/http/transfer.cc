@@ -20,6 +20,10 @@ namespace {
 
 constexpr size_t kMaxErrorDetailBytes = 200;
 
+// Bytes of a body, with all that frames it, that a transfer may take in once it is watched. The
+// body itself is cut long before.
+constexpr size_t kMaxWatchedBytes = 1 << 20;
+
 // Headers that libcurl would add on its own; a name without a value keeps them out.
 constexpr const char* kSuppressed[] = {"Accept:", "Content-Type:", "Expect:"};
 
@@ -141,6 +145,8 @@ void Transfer::SetFixedOptions() {
   set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   set(CURLOPT_WRITEFUNCTION, &Transfer::OnBody);
   set(CURLOPT_WRITEDATA, static_cast<void*>(this));
+  set(CURLOPT_DEBUGFUNCTION, &Transfer::OnDebug);
+  set(CURLOPT_DEBUGDATA, static_cast<void*>(this));
 }
 
 void Transfer::Clear() {
@@ -154,6 +160,8 @@ void Transfer::Clear() {
   opened_socket_ = false;
   socket_failed_ = false;
   send_count_ = 0;
+  watched_bytes_ = 0;
+  if (std::exchange(watched_, false)) curl_easy_setopt(easy_, CURLOPT_VERBOSE, 0L);
   remote_address_.clear();
   response_.Clear();
 }
@@ -231,6 +239,21 @@ void Transfer::PrepareToConnect() {
 
 const std::string& Transfer::lookup_name() const {
   return options_.proxy.empty() ? request_.url.host() : options_.proxy;
+}
+
+bool Transfer::IsFlooded() {
+  if (!watched_) {
+    watched_ = true;
+    curl_easy_setopt(easy_, CURLOPT_VERBOSE, 1L);
+  }
+  if (watched_bytes_ <= kMaxWatchedBytes) return false;
+  verdict_ = Verdict::kFlooded;
+  return true;
+}
+
+int Transfer::OnDebug(CURL*, curl_infotype type, char*, size_t size, void* self_pointer) {
+  if (type == CURLINFO_DATA_IN) static_cast<Transfer*>(self_pointer)->watched_bytes_ += size;
+  return 0;
 }
 
 Request Transfer::TakeRequest() {
@@ -408,6 +431,10 @@ Result Transfer::Finish(CURLcode code) {
     case Verdict::kHeadersTooLarge:
       result.error = TransferError::kConnection;
       result.error_text = "response headers too large";
+      break;
+    case Verdict::kFlooded:
+      result.error = TransferError::kConnection;
+      result.error_text = "the response was too large";
       break;
     case Verdict::kBodyCapped:
       break;

@@ -52,6 +52,12 @@ class Transfer {
   // Makes the handle ready to go on after that, with what is left of its time.
   void PrepareToConnect();
 
+  // Whether far more has come than a response may have: libcurl 7.88 takes in chunk extensions
+  // without end and tells only its log of them. To be called now and then while the transfer runs;
+  // from the first call on it is watched, which costs time that a quick transfer need not spend.
+  // When it is true the transfer is to be ended.
+  bool IsFlooded();
+
   // Gives the request back, for another try.
   Request TakeRequest();
 
@@ -61,13 +67,22 @@ class Transfer {
 
  private:
   // What our own callbacks stopped the transfer for.
-  enum class Verdict { kNone, kBadRequest, kBlocked, kSecondSend, kHeadersTooLarge, kBodyCapped };
+  enum class Verdict {
+    kNone,
+    kBadRequest,
+    kBlocked,
+    kSecondSend,
+    kHeadersTooLarge,
+    kBodyCapped,
+    kFlooded
+  };
 
   static int OnLookup(void* resolver, void* reserved, void* self);
   static curl_socket_t OnOpenSocket(void* self, curlsocktype purpose, curl_sockaddr* address);
   static int OnRequest(void* self, char* remote_ip, char* local_ip, int remote_port,
                        int local_port);
   static size_t OnHeader(char* data, size_t size, size_t count, void* self);
+  static int OnDebug(CURL* easy, curl_infotype type, char* data, size_t size, void* self);
   static size_t OnBody(char* data, size_t size, size_t count, void* self);
 
   void SetFixedOptions();
@@ -107,6 +122,8 @@ class Transfer {
   bool opened_socket_;
   bool socket_failed_;
   int send_count_;
+  bool watched_ = false;
+  size_t watched_bytes_;
   std::string remote_address_;
   ResponseReader response_;
 };

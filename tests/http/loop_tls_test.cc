@@ -7,15 +7,20 @@
 namespace postrider::http {
 namespace {
 
-LoopOptions Trusting(const TlsReceiver& receiver) {
-  LoopOptions options = LocalOptions();
-  options.ca_file = receiver.certificate_file();
-  return options;
-}
+class LoopTlsTest : public testing::Test {
+ protected:
+  LoopOptions Trusting() const {
+    LoopOptions options = LocalOptions();
+    options.ca_file = authority_.certificate_file();
+    return options;
+  }
 
-TEST(LoopTlsTest, ATrustedCertificateForTheNameIsGood) {
-  TlsReceiver receiver({});
-  LoopHarness harness(Trusting(receiver));
+  const TestAuthority authority_;
+};
+
+TEST_F(LoopTlsTest, ATrustedCertificateForTheNameIsGood) {
+  TlsReceiver receiver(authority_, {});
+  LoopHarness harness(Trusting());
   const Result first = harness.Post(receiver.url("localhost"));
   EXPECT_EQ(first.error, TransferError::kNone) << first.error_text;
   EXPECT_EQ(first.status, 200);
@@ -31,8 +36,8 @@ TEST(LoopTlsTest, ATrustedCertificateForTheNameIsGood) {
   EXPECT_EQ(receiver.requests(), 2);
 }
 
-TEST(LoopTlsTest, AnUntrustedCertificateIsRefused) {
-  TlsReceiver receiver({});
+TEST_F(LoopTlsTest, AnUntrustedCertificateIsRefused) {
+  TlsReceiver receiver(authority_, {});
   LoopHarness harness;
   const Result result = harness.Post(receiver.url("localhost"));
   EXPECT_EQ(result.error, TransferError::kTls);
@@ -41,33 +46,51 @@ TEST(LoopTlsTest, AnUntrustedCertificateIsRefused) {
   EXPECT_EQ(receiver.requests(), 0);
 }
 
-TEST(LoopTlsTest, ACertificateForAnotherNameIsRefused) {
-  TlsReceiver receiver({.certificate_host = "other.example"});
-  LoopHarness harness(Trusting(receiver));
+TEST_F(LoopTlsTest, ACertificateForAnotherNameIsRefused) {
+  TlsReceiver receiver(authority_, {.certificate_host = "other.example"});
+  LoopHarness harness(Trusting());
   for (const char* host : {"localhost", "127.0.0.1"}) {
     EXPECT_EQ(harness.Post(receiver.url(host)).error, TransferError::kTls);
   }
   EXPECT_EQ(receiver.requests(), 0);
 }
 
-TEST(LoopTlsTest, AnExpiredCertificateIsRefused) {
-  TlsReceiver receiver({.expired = true});
-  LoopHarness harness(Trusting(receiver));
+TEST_F(LoopTlsTest, AnExpiredCertificateIsRefused) {
+  TlsReceiver receiver(authority_, {.expired = true});
+  LoopHarness harness(Trusting());
   const Result result = harness.Post(receiver.url("localhost"));
   EXPECT_EQ(result.error, TransferError::kTls);
   EXPECT_NE(result.error_text.find("expired"), std::string::npos) << result.error_text;
 }
 
-TEST(LoopTlsTest, TlsBelow12IsRefused) {
-  TlsReceiver old({.max_tls_version = TLS1_1_VERSION});
-  LoopHarness old_harness(Trusting(old));
+TEST_F(LoopTlsTest, TlsBelow12IsRefused) {
+  TlsReceiver old(authority_, {.max_tls_version = TLS1_1_VERSION});
+  LoopHarness old_harness(Trusting());
   EXPECT_EQ(old_harness.Post(old.url("localhost")).error, TransferError::kTls);
-  TlsReceiver good({.max_tls_version = TLS1_2_VERSION});
-  LoopHarness good_harness(Trusting(good));
+  TlsReceiver good(authority_, {.max_tls_version = TLS1_2_VERSION});
+  LoopHarness good_harness(Trusting());
   EXPECT_EQ(good_harness.Post(good.url("localhost")).status, 200);
 }
 
-TEST(LoopTlsTest, AReceiverWithoutTlsIsATlsError) {
+TEST_F(LoopTlsTest, ACertificateThatNobodyIssuedIsRefused) {
+  TlsReceiver receiver(authority_, {.self_signed = true});
+  LoopHarness harness(Trusting());
+  EXPECT_EQ(harness.Post(receiver.url()).error, TransferError::kTls);
+  EXPECT_EQ(receiver.requests(), 0);
+}
+
+TEST_F(LoopTlsTest, Http11IsTheOnlyProtocolOffered) {
+  TlsReceiver receiver(authority_, {});
+  LoopHarness harness(Trusting());
+  EXPECT_EQ(harness.Post(receiver.url()).status, 200);
+  EXPECT_EQ(receiver.offered_protocols(), "\x08http/1.1");
+  TlsReceiver modern(authority_, {.only_protocol = "h2"});
+  const Result result = harness.Post(modern.url());
+  EXPECT_EQ(result.error, TransferError::kTls) << result.error_text;
+  EXPECT_EQ(result.send_count, 0);
+}
+
+TEST_F(LoopTlsTest, AReceiverWithoutTlsIsATlsError) {
   ScriptedReceiver receiver([](ScriptedReceiver::Connection& c) {
     c.Send("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
     c.WaitForClose();
@@ -79,7 +102,7 @@ TEST(LoopTlsTest, AReceiverWithoutTlsIsATlsError) {
   EXPECT_EQ(result.send_count, 0);
 }
 
-TEST(LoopTlsTest, ASilentHandshakeEndsAtTheConnectTimeout) {
+TEST_F(LoopTlsTest, ASilentHandshakeEndsAtTheConnectTimeout) {
   ScriptedReceiver receiver([](ScriptedReceiver::Connection& c) { c.WaitForClose(); });
   LoopHarness harness;
   Request request = LocalRequest("https://127.0.0.1:" + std::to_string(receiver.port()) + "/");

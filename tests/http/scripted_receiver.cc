@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -39,9 +40,17 @@ int BoundSocket(const std::string& address, int* port) {
 
 }  // namespace
 
+ScriptedReceiver::Connection::Connection(int fd, ScriptedReceiver* receiver)
+    : fd_(fd), receiver_(receiver) {
+  transport_.receive = [fd](char* bytes, size_t size) { return recv(fd, bytes, size, 0); };
+  transport_.send = [fd](const char* bytes, size_t size) {
+    return send(fd, bytes, size, MSG_NOSIGNAL);
+  };
+}
+
 bool ScriptedReceiver::Connection::ReadMore() {
   char bytes[16384];
-  const ssize_t count = recv(fd_, bytes, sizeof(bytes), 0);
+  const ssize_t count = transport_.receive(bytes, sizeof(bytes));
   if (count <= 0) return false;
   buffer_.append(bytes, count);
   return true;
@@ -69,11 +78,19 @@ bool ScriptedReceiver::Connection::ReadRequest() {
 
 bool ScriptedReceiver::Connection::Send(std::string_view bytes) {
   while (!bytes.empty()) {
-    const ssize_t count = send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    const ssize_t count = transport_.send(bytes.data(), bytes.size());
     if (count <= 0) return false;
     bytes.remove_prefix(count);
   }
   return true;
+}
+
+bool ScriptedReceiver::Connection::Drip(std::string_view bytes, std::chrono::milliseconds pause) {
+  pollfd closed = {fd_, POLLRDHUP, 0};
+  do {
+    if (!Send(bytes)) return false;
+  } while (poll(&closed, 1, static_cast<int>(pause.count())) == 0);
+  return false;
 }
 
 void ScriptedReceiver::Connection::WaitForClose() {

@@ -1,11 +1,16 @@
 #ifndef POSTRIDER_TESTS_HTTP_SCRIPTED_RECEIVER_H_
 #define POSTRIDER_TESTS_HTTP_SCRIPTED_RECEIVER_H_
 
+#include <sys/types.h>
+
 #include <atomic>
+#include <chrono>
+#include <cstddef>
 #include <functional>
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -32,16 +37,26 @@ class ScriptedReceiver {
     void WaitForClose();
     // Closes with RST instead of FIN when the script ends.
     void ResetAtEnd();
+    // Sends these bytes again and again, each after a pause; false when the other side has closed.
+    bool Drip(std::string_view bytes, std::chrono::milliseconds pause);
     // The socket, for scripts that speak something else on it. Stays the receiver's.
     int fd() const { return fd_; }
 
+    // Takes the place of the bare socket: for TLS. As recv(2) and send(2).
+    struct Transport {
+      std::function<ssize_t(char*, size_t)> receive;
+      std::function<ssize_t(const char*, size_t)> send;
+    };
+    void SetTransport(Transport transport) { transport_ = std::move(transport); }
+
    private:
     friend class ScriptedReceiver;
-    Connection(int fd, ScriptedReceiver* receiver) : fd_(fd), receiver_(receiver) {}
+    Connection(int fd, ScriptedReceiver* receiver);
     bool ReadMore();
 
     const int fd_;
     ScriptedReceiver* const receiver_;
+    Transport transport_;
     std::string buffer_;
     std::string head_;
     std::string body_;

@@ -8,53 +8,88 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 
 namespace postrider::http {
 namespace {
 
-X509* MakeCertificate(EVP_PKEY* key, const TlsReceiver::Options& options) {
-  X509* const certificate = X509_new();
-  X509_set_version(certificate, 2);
-  ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
-  X509_gmtime_adj(X509_getm_notBefore(certificate), -7200);
-  X509_gmtime_adj(X509_getm_notAfter(certificate), options.expired ? -3600 : 3600);
-  X509_set_pubkey(certificate, key);
-  X509_NAME* const name = X509_get_subject_name(certificate);
-  X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
-                             reinterpret_cast<const unsigned char*>("test receiver"), -1, -1, 0);
-  X509_set_issuer_name(certificate, name);
-  const std::string names = absl::StrCat("DNS:", options.certificate_host);
-  X509_EXTENSION* const extension =
-      X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, names.c_str());
+void AddExtension(X509* certificate, int kind, const std::string& value) {
+  X509_EXTENSION* const extension = X509V3_EXT_conf_nid(nullptr, nullptr, kind, value.c_str());
   X509_add_ext(certificate, extension, -1);
   X509_EXTENSION_free(extension);
-  X509_sign(certificate, key, EVP_sha256());
+}
+
+// Not signed yet. By itself if there is no issuer.
+X509* MakeCertificate(EVP_PKEY* key, const std::string& name, long seconds_left, X509* issuer) {
+  static std::atomic<int> serial{1};
+  X509* const certificate = X509_new();
+  X509_set_version(certificate, 2);
+  ASN1_INTEGER_set(X509_get_serialNumber(certificate), serial++);
+  X509_gmtime_adj(X509_getm_notBefore(certificate), -7200);
+  X509_gmtime_adj(X509_getm_notAfter(certificate), seconds_left);
+  X509_set_pubkey(certificate, key);
+  X509_NAME* const subject = X509_get_subject_name(certificate);
+  X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC,
+                             reinterpret_cast<const unsigned char*>(name.c_str()), -1, -1, 0);
+  X509_set_issuer_name(certificate, issuer == nullptr ? subject : X509_get_subject_name(issuer));
   return certificate;
+}
+
+int RefuseClient(int, X509_STORE_CTX*) { return 0; }
+
+void AlwaysOk(ScriptedReceiver::Connection& c) {
+  while (c.ReadRequest() && c.Send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")) {
+  }
 }
 
 }  // namespace
 
-TlsReceiver::TlsReceiver(const Options& options) : context_(SSL_CTX_new(TLS_server_method())) {
+TestAuthority::TestAuthority()
+    : key_(EVP_EC_gen("P-256")),
+      certificate_(MakeCertificate(key_, "test authority", 3600, nullptr)) {
+  AddExtension(certificate_, NID_basic_constraints, "critical,CA:TRUE");
+  AddExtension(certificate_, NID_key_usage, "critical,keyCertSign");
+  X509_sign(certificate_, key_, EVP_sha256());
+  certificate_file_ = absl::StrCat(testing::TempDir(), "/test_authority_XXXXXX");
+  FILE* const file = fdopen(mkstemp(certificate_file_.data()), "w");
+  PEM_write_X509(file, certificate_);
+  std::fclose(file);
+}
+
+TestAuthority::~TestAuthority() {
+  unlink(certificate_file_.c_str());
+  X509_free(certificate_);
+  EVP_PKEY_free(key_);
+}
+
+TlsReceiver::TlsReceiver(const TestAuthority& authority, const Options& options,
+                         ScriptedReceiver::Script script)
+    : options_(options),
+      script_(script == nullptr ? AlwaysOk : std::move(script)),
+      context_(SSL_CTX_new(TLS_server_method())) {
   EVP_PKEY* const key = EVP_EC_gen("P-256");
-  X509* const certificate = MakeCertificate(key, options);
+  X509* const issuer = options.self_signed ? nullptr : authority.certificate();
+  EVP_PKEY* const issuer_key = options.self_signed ? key : authority.key();
+  X509* const certificate =
+      MakeCertificate(key, "test receiver", options.expired ? -3600 : 3600, issuer);
+  AddExtension(certificate, NID_subject_alt_name, absl::StrCat("DNS:", options.certificate_host));
+  X509_sign(certificate, issuer_key, EVP_sha256());
   SSL_CTX_use_certificate(context_, certificate);
   SSL_CTX_use_PrivateKey(context_, key);
+  X509_free(certificate);
+  EVP_PKEY_free(key);
   SSL_CTX_set_security_level(context_, 0);
   SSL_CTX_set_min_proto_version(context_, TLS1_VERSION);
   SSL_CTX_set_max_proto_version(context_, options.max_tls_version);
-
-  certificate_file_ = absl::StrCat(testing::TempDir(), "/tls_receiver_XXXXXX");
-  const int fd = mkstemp(certificate_file_.data());
-  FILE* const file = fdopen(fd, "w");
-  PEM_write_X509(file, certificate);
-  std::fclose(file);
-  X509_free(certificate);
-  EVP_PKEY_free(key);
-
+  SSL_CTX_set_alpn_select_cb(context_, &TlsReceiver::SelectProtocol, this);
+  if (options.wants_client_certificate) {
+    SSL_CTX_set_verify(context_, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, RefuseClient);
+  }
   receiver_ = std::make_unique<ScriptedReceiver>(
       [this](ScriptedReceiver::Connection& connection) { Serve(connection); });
 }
@@ -62,11 +97,33 @@ TlsReceiver::TlsReceiver(const Options& options) : context_(SSL_CTX_new(TLS_serv
 TlsReceiver::~TlsReceiver() {
   receiver_.reset();
   SSL_CTX_free(context_);
-  unlink(certificate_file_.c_str());
 }
 
 std::string TlsReceiver::url(const std::string& host) const {
   return absl::StrCat("https://", host, ":", receiver_->port(), "/hook");
+}
+
+std::string TlsReceiver::offered_protocols() const {
+  absl::MutexLock lock(&mutex_);
+  return offered_;
+}
+
+int TlsReceiver::SelectProtocol(SSL*, const unsigned char** chosen, unsigned char* chosen_size,
+                                const unsigned char* offered, unsigned int offered_size,
+                                void* self_pointer) {
+  auto* const self = static_cast<TlsReceiver*>(self_pointer);
+  const std::string all(reinterpret_cast<const char*>(offered), offered_size);
+  {
+    absl::MutexLock lock(&self->mutex_);
+    self->offered_ = all;
+  }
+  const std::string& wanted = self->options_.only_protocol;
+  if (wanted.empty()) return SSL_TLSEXT_ERR_NOACK;
+  const std::string entry = std::string(1, static_cast<char>(wanted.size())) + wanted;
+  if (all.find(entry) == std::string::npos) return SSL_TLSEXT_ERR_ALERT_FATAL;
+  *chosen = reinterpret_cast<const unsigned char*>(wanted.data());
+  *chosen_size = static_cast<unsigned char>(wanted.size());
+  return SSL_TLSEXT_ERR_OK;
 }
 
 void TlsReceiver::Serve(ScriptedReceiver::Connection& connection) {
@@ -78,18 +135,14 @@ void TlsReceiver::Serve(ScriptedReceiver::Connection& connection) {
   SSL* const ssl = SSL_new(context_);
   SSL_set_fd(ssl, connection.fd());
   if (SSL_accept(ssl) == 1) {
-    std::string received;
-    char bytes[4096];
-    int count;
-    while ((count = SSL_read(ssl, bytes, sizeof(bytes))) > 0) {
-      received.append(bytes, count);
-      // The tests' body ends with the only closing brace.
-      if (received.back() != '}') continue;
-      received.clear();
-      ++requests_;
-      const std::string response = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
-      SSL_write(ssl, response.data(), static_cast<int>(response.size()));
-    }
+    connection.SetTransport({[ssl](char* bytes, size_t size) -> ssize_t {
+                               return SSL_read(ssl, bytes, static_cast<int>(size));
+                             },
+                             [ssl](const char* bytes, size_t size) -> ssize_t {
+                               return SSL_write(ssl, bytes, static_cast<int>(size));
+                             }});
+    script_(connection);
+    if (options_.close_notify) SSL_shutdown(ssl);
   }
   SSL_free(ssl);
 }
