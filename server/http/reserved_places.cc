@@ -104,12 +104,13 @@ bool ReservedPlaces::IsOwn(const IpAddress& address) const {
 
 bool ReservedPlaces::Holds(const IpAddress& address, int port) const {
   absl::ReaderMutexLock lock(&mutex_);
-  return std::any_of(places_.begin(), places_.end(), [&](const Place& place) {
-    if (place.port != port) return false;
-    const IpAddress asked = Plain(address);
+  const IpAddress asked = Plain(address);
+  for (const Place& place : places_) {
+    if (place.port != port) continue;
     const IpAddress reserved = Plain(place.address);
-    return asked == reserved || (IsOwn(asked) && IsOwn(reserved));
-  });
+    if (asked == reserved || (IsOwn(asked) && IsOwn(reserved))) return true;
+  }
+  return false;
 }
 
 }  // namespace postrider::http

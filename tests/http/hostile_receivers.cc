@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <string_view>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 
@@ -399,6 +400,46 @@ std::vector<HostileReceiver> BrokenHandshakes() {
        },
        {kTls}},
   };
+}
+
+std::vector<RunningReceiver> StartHostileReceivers(const TestAuthority& authority) {
+  std::vector<RunningReceiver> all;
+  const auto add = [&all](std::string name, std::string url, Ending ending) -> RunningReceiver& {
+    RunningReceiver& running = all.emplace_back();
+    running.name = std::move(name);
+    running.url = std::move(url);
+    running.ending = ending;
+    return running;
+  };
+  for (const HostileReceiver& hostile : HostileReceivers()) {
+    auto plain = std::make_unique<ScriptedReceiver>(hostile.script);
+    auto tls = std::make_unique<TlsReceiver>(authority, TlsReceiver::Options{}, hostile.script);
+    RunningReceiver* running = &add(hostile.name, plain->url(), hostile.ending);
+    running->reads = hostile.reads;
+    running->keeps_open = hostile.keeps_open;
+    running->plain = std::move(plain);
+    running =
+        &add(hostile.name + ", over TLS", tls->url(), hostile.tls_ending.value_or(hostile.ending));
+    running->reads = hostile.reads;
+    running->keeps_open = hostile.keeps_open;
+    running->tls = std::move(tls);
+  }
+  for (const HostileHandshake& hostile : HostileHandshakes()) {
+    auto tls = std::make_unique<TlsReceiver>(authority, hostile.options);
+    RunningReceiver& running =
+        add("handshake: " + hostile.name, tls->url(hostile.host), hostile.ending);
+    running.reads = false;
+    running.tls = std::move(tls);
+  }
+  for (const HostileReceiver& hostile : BrokenHandshakes()) {
+    auto plain = std::make_unique<ScriptedReceiver>(hostile.script);
+    RunningReceiver& running =
+        add("handshake: " + hostile.name, absl::StrCat("https://127.0.0.1:", plain->port(), "/"),
+            hostile.ending);
+    running.reads = false;
+    running.plain = std::move(plain);
+  }
+  return all;
 }
 
 }  // namespace postrider::http

@@ -1,6 +1,7 @@
 #ifndef POSTRIDER_TESTS_HTTP_HOSTILE_RECEIVERS_H_
 #define POSTRIDER_TESTS_HTTP_HOSTILE_RECEIVERS_H_
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -44,6 +45,24 @@ std::vector<HostileHandshake> HostileHandshakes();
 
 // Receivers of https:// URLs that speak no TLS, or break off in its middle.
 std::vector<HostileReceiver> BrokenHandshakes();
+
+// One receiver of the tables that runs, and how an attempt at it must end.
+struct RunningReceiver {
+  std::string name;
+  std::string url;
+  Ending ending;
+  bool reads = true;
+  bool keeps_open = false;
+  std::unique_ptr<ScriptedReceiver> plain;
+  std::unique_ptr<TlsReceiver> tls;
+  int sends = 0;
+
+  int requests() const { return plain != nullptr ? plain->requests() : tls->requests(); }
+};
+
+// All of the tables, plain and TLS, on ports of their own of 127.0.0.1. The authority must outlive
+// them.
+std::vector<RunningReceiver> StartHostileReceivers(const TestAuthority& authority);
 
 }  // namespace postrider::http
 

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,19 @@ TEST(LoopGuardTest, ADeniedAddressIsNeverConnectedTo) {
     EXPECT_EQ(result.error_text.find("127"), std::string::npos) << result.error_text;
   }
   EXPECT_EQ(receiver.connections(), 0);
+}
+
+TEST(LoopGuardTest, APooledConnectionIsJudgedBeforeEveryRequest) {
+  ScriptedReceiver receiver(AlwaysOk);
+  const auto reserved = std::make_shared<ReservedPlaces>();
+  LoopHarness harness(
+      WithPolicy(DestinationPolicy({*ParseCidr("127.0.0.0/8")}, /*allow_http=*/true, reserved)));
+  EXPECT_EQ(harness.Post(receiver.url()).status, 200);
+  reserved->Add({{*IpAddress::Parse("127.0.0.1"), receiver.port()}});
+  const Result result = harness.Post(receiver.url());
+  EXPECT_EQ(result.error, TransferError::kBlocked) << result.error_text;
+  EXPECT_EQ(result.send_count, 0);
+  EXPECT_EQ(receiver.requests(), 1);
 }
 
 TEST(LoopGuardTest, AnIpv4MappedAddressIsConnectedToWhenAllowed) {
