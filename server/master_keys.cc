@@ -34,11 +34,34 @@ absl::StatusOr<security::MasterKey> ParseKey(std::string text, const std::string
       absl::StrCat(what, " is not usable: ", key.status().message()));
 }
 
+std::string OwnerOf(SealedKind kind, const SealedValue& value) {
+  return kind == SealedKind::kApiKeyAnswer ? ApiKeyId{value.owner}.ToText()
+                                           : EndpointId{value.owner}.ToText();
+}
+
 std::string AssociatedDataOf(SealedKind kind, const SealedValue& value) {
-  const std::string id = value.endpoint_id.ToText();
-  return security::AssociatedData(kind == SealedKind::kSecret
-                                      ? security::SecretContext(value.tenant, id, value.version)
-                                      : security::HeadersContext(value.tenant, id));
+  const std::string id = OwnerOf(kind, value);
+  switch (kind) {
+    case SealedKind::kSecret:
+      return security::AssociatedData(security::SecretContext(value.tenant, id, value.version));
+    case SealedKind::kHeaders:
+      return security::AssociatedData(security::HeadersContext(value.tenant, id));
+    case SealedKind::kApiKeyAnswer:
+      return security::AssociatedData(security::ApiKeyAnswerContext(value.tenant, id));
+  }
+  return "";
+}
+
+const char* NameOf(SealedKind kind) {
+  switch (kind) {
+    case SealedKind::kSecret:
+      return "secret";
+    case SealedKind::kHeaders:
+      return "headers";
+    case SealedKind::kApiKeyAnswer:
+      return "answer of CreateApiKey";
+  }
+  return "";
 }
 
 // What `value` holds, under the current key.
@@ -64,7 +87,7 @@ absl::StatusOr<std::string> ResealAll(const SessionOptions& database,
   if (!counts.ok()) return counts.status();
   int64_t left = 0;
   for (const auto& [id, count] : *counts) left += id == keys.current().id() ? 0 : count;
-  const std::string said = absl::StrCat("sealed ", done->values, " secrets and headers anew under ",
+  const std::string said = absl::StrCat("sealed ", done->values, " values anew under ",
                                         "master key ", keys.current().id());
   if (left == 0) return absl::StrCat(said, "; none is under another: previous keys can go");
   return absl::FailedPreconditionError(absl::StrCat(
@@ -107,7 +130,7 @@ absl::Status CheckMasterKeys(SealedStore& store, const security::KeyRing& keys) 
   for (const auto& [id, count] : *ids) {
     if (!keys.Holds(id)) {
       return absl::FailedPreconditionError(absl::StrCat(
-          count, " secrets and headers are sealed under master key ", id,
+          count, " values are sealed under master key ", id,
           ", which is not given (the current one is ", keys.current().id(),
           "): name its file with --previous-master-key-file, or with --master-key-file"));
     }
@@ -122,7 +145,8 @@ absl::Status CheckMasterKeys(SealedStore& store, const security::KeyRing& keys) 
 
 absl::StatusOr<Resealed> Reseal(SealedStore& store, const security::KeyRing& keys) {
   Resealed done;
-  for (const SealedKind kind : {SealedKind::kSecret, SealedKind::kHeaders}) {
+  for (const SealedKind kind :
+       {SealedKind::kSecret, SealedKind::kHeaders, SealedKind::kApiKeyAnswer}) {
     SealedValue last;
     for (;;) {
       const auto values = store.NotUnder(kind, keys.current().id(), last, kValuesAtOnce);
@@ -132,12 +156,11 @@ absl::StatusOr<Resealed> Reseal(SealedStore& store, const security::KeyRing& key
         const absl::StatusOr<SealedBytes> sealed = SealAnew(kind, value, keys);
         if (!sealed.ok()) {
           ++done.unreadable;
-          observe::Log(
-              observe::Severity::kError, "cannot open what is to be sealed anew",
-              {{"endpoint_id", value.endpoint_id.ToText()},
-               {"what", kind == SealedKind::kSecret ? absl::StrCat("secret version ", value.version)
-                                                    : "headers"},
-               {"error", std::string(sealed.status().message())}});
+          observe::Log(observe::Severity::kError, "cannot open what is to be sealed anew",
+                       {{"id", OwnerOf(kind, value)},
+                        {"what", NameOf(kind)},
+                        {"version", std::to_string(value.version)},
+                        {"error", std::string(sealed.status().message())}});
           continue;
         }
         // One that was changed meanwhile is under the key of whoever changed it: the caller asks

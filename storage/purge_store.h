@@ -21,6 +21,7 @@ struct EventErasure {
 
 // What one call of PurgeOrg erased.
 struct OrgErasure {
+  int64_t api_keys = 0;   // revoked
   int64_t endpoints = 0;  // those deleted before included, if anything of them was left
   int64_t events = 0;
   int64_t deliveries = 0;
@@ -48,8 +49,9 @@ class PurgeStore {
 
   // Erases all that the org has, in transactions of a few thousand rows; OK also if that is
   // nothing. What is accepted for the org meanwhile may stay. The names of the org and its
-  // environments stay, and for a day the ids of its endpoints. CANCELLED: `go_on`, asked between
-  // transactions, said no; what was erased is gone, and the next call erases the rest.
+  // environments stay, the audit records, and for a while the ids of its endpoints and API keys.
+  // CANCELLED: `go_on`, asked between transactions, said no; what was erased is gone, and the next
+  // call erases the rest.
   virtual absl::StatusOr<OrgErasure> PurgeOrg(const std::string& org_id,
                                               const std::function<bool()>& go_on) = 0;
 

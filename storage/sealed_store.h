@@ -12,10 +12,10 @@
 
 namespace postrider {
 
-enum class SealedKind { kSecret, kHeaders };
+enum class SealedKind { kSecret, kHeaders, kApiKeyAnswer };
 
 struct SealedValue {
-  EndpointId endpoint_id;
+  Ulid owner;  // of an endpoint, or of an API key
   Tenant tenant;
   int32_t version = 0;  // of a secret
   SealedBytes sealed;
@@ -29,7 +29,7 @@ class SealedStore {
   // How many values are sealed under which master key, by its id.
   virtual absl::StatusOr<std::map<std::string, int64_t>> KeyIds() = 0;
 
-  // Values that are not under `key_id`, in a fixed order: those behind `after` (its endpoint and
+  // Values that are not under `key_id`, in a fixed order: those behind `after` (its owner and
   // version; a default one is in front of all), at most `limit`.
   virtual absl::StatusOr<std::vector<SealedValue>> NotUnder(SealedKind kind,
                                                             const std::string& key_id,

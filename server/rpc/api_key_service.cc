@@ -14,6 +14,7 @@
 #include "server/rpc/page_token.h"
 #include "server/security/api_key.h"
 #include "server/security/digest.h"
+#include "server/security/endpoint_seal.h"
 #include "server/security/random.h"
 
 namespace postrider::rpc {
@@ -22,10 +23,7 @@ namespace {
 constexpr size_t kMaxResourceIdBytes = 64;
 
 std::string AnswerContext(const ApiKey& key, const std::string& id) {
-  return security::AssociatedData({.org_id = key.limit.org_id,
-                                   .env_id = key.limit.env_id,
-                                   .subject_id = id,
-                                   .purpose = security::SealPurpose::kApiKeyAnswer});
+  return security::AssociatedData(security::ApiKeyAnswerContext(key.limit, id));
 }
 
 grpc::Status FromKeyStore(const absl::Status& status, ApiKeyId id) {

@@ -71,10 +71,12 @@ grpc::Status OrgService::EraseOrg(const Caller& caller, const v1::PurgeOrgReques
   if (!erased.ok()) return FromStore(erased.status());
   observe::Log(observe::Severity::kInfo, "purged an org",
                {{"org_id", request.org_id()},
+                {"api_keys", absl::StrCat(erased->api_keys)},
                 {"endpoints", absl::StrCat(erased->endpoints)},
                 {"events", absl::StrCat(erased->events)},
                 {"deliveries", absl::StrCat(erased->deliveries)},
                 {"attempts", absl::StrCat(erased->attempts)}});
+  response.set_api_key_count(erased->api_keys);
   response.set_endpoint_count(erased->endpoints);
   response.set_event_count(erased->events);
   response.set_delivery_count(erased->deliveries);

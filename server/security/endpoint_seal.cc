@@ -10,6 +10,10 @@ SealContext HeadersContext(const Tenant& tenant, const std::string& endpoint_id)
   return {tenant.org_id, tenant.env_id, endpoint_id, 0, SealPurpose::kEndpointHeaders};
 }
 
+SealContext ApiKeyAnswerContext(const Tenant& limit, const std::string& key_id) {
+  return {limit.org_id, limit.env_id, key_id, 0, SealPurpose::kApiKeyAnswer};
+}
+
 std::string PackHeaders(const std::vector<std::pair<std::string, std::string>>& headers) {
   std::string packed;
   for (const auto& [name, value] : headers) {

@@ -75,15 +75,17 @@ absl::StatusOr<EventErasure> PgPurgeStore::PurgeEvent(EventId id) {
 absl::StatusOr<OrgErasure> PgPurgeStore::PurgeOrg(const std::string& org_id,
                                                   const std::function<bool()>& go_on) {
   auto session = pool_.Take();
-  absl::Status callers = session->Run(sql::kPurgeOrgCallers, Params().Text(org_id)).status();
-  if (!callers.ok()) return callers;
+  // Nobody of the org makes anything new from here on.
+  absl::StatusOr<Result> callers = session->Run(sql::kPurgeOrgCallers, Params().Text(org_id));
+  if (!callers.ok()) return callers.status();
+  OrgErasure erasure;
+  erasure.api_keys = callers->Int(0, 0);
   absl::StatusOr<Result> rows = session->Run(sql::kPurgeOrgEnvironments, Params().Text(org_id));
   if (!rows.ok()) return rows.status();
   std::vector<int32_t> environments;
   for (int row = 0; row < rows->rows(); ++row) {
     environments.push_back(static_cast<int32_t>(rows->Int(row, 0)));
   }
-  OrgErasure erasure;
   if (environments.empty()) return erasure;
   int64_t keys = 0;
   int64_t requests = 0;

@@ -1,11 +1,30 @@
 #include "storage/postgres/sealed_store.h"
 
+#include <cstdlib>
+
 #include "sql_text.h"
 
 namespace postrider {
 namespace {
 
 constexpr absl::Duration kLong = absl::Minutes(1);  // reads whole tables
+
+struct Statements {
+  const Statement& list;
+  const Statement& replace;
+};
+
+Statements StatementsOf(SealedKind kind) {
+  switch (kind) {
+    case SealedKind::kSecret:
+      return {sql::kSealedSecrets, sql::kResealSecret};
+    case SealedKind::kHeaders:
+      return {sql::kSealedHeaders, sql::kResealHeaders};
+    case SealedKind::kApiKeyAnswer:
+      return {sql::kSealedApiKeys, sql::kResealApiKey};
+  }
+  std::abort();
+}
 
 }  // namespace
 
@@ -21,16 +40,14 @@ absl::StatusOr<std::vector<SealedValue>> PgSealedStore::NotUnder(SealedKind kind
                                                                  const std::string& key_id,
                                                                  const SealedValue& after,
                                                                  int32_t limit) {
-  const Statement& statement =
-      kind == SealedKind::kSecret ? sql::kSealedSecrets : sql::kSealedHeaders;
-  absl::StatusOr<Result> rows = session_.Run(
-      statement, Params().Text(key_id).Uuid(after.endpoint_id.ulid).Int4(after.version).Int4(limit),
-      kLong);
+  absl::StatusOr<Result> rows =
+      session_.Run(StatementsOf(kind).list,
+                   Params().Text(key_id).Uuid(after.owner).Int4(after.version).Int4(limit), kLong);
   if (!rows.ok()) return rows.status();
   std::vector<SealedValue> values;
   for (int row = 0; row < rows->rows(); ++row) {
     SealedValue value;
-    value.endpoint_id = EndpointId{rows->Uuid(row, 0)};
+    value.owner = rows->Uuid(row, 0);
     value.tenant = Tenant{rows->Text(row, 1), rows->Text(row, 2)};
     value.version = static_cast<int32_t>(rows->Int(row, 3));
     value.sealed = {rows->Text(row, 4), rows->Text(row, 5), rows->Text(row, 6)};
@@ -41,15 +58,14 @@ absl::StatusOr<std::vector<SealedValue>> PgSealedStore::NotUnder(SealedKind kind
 
 absl::StatusOr<bool> PgSealedStore::Replace(SealedKind kind, const SealedValue& value,
                                             const SealedBytes& sealed) {
-  const Statement& statement =
-      kind == SealedKind::kSecret ? sql::kResealSecret : sql::kResealHeaders;
-  absl::StatusOr<Result> rows = session_.Run(statement, Params()
-                                                            .Uuid(value.endpoint_id.ulid)
-                                                            .Int4(value.version)
-                                                            .Bytes(value.sealed.nonce)
-                                                            .Text(sealed.key_id)
-                                                            .Bytes(sealed.nonce)
-                                                            .Bytes(sealed.bytes));
+  absl::StatusOr<Result> rows =
+      session_.Run(StatementsOf(kind).replace, Params()
+                                                   .Uuid(value.owner)
+                                                   .Int4(value.version)
+                                                   .Bytes(value.sealed.nonce)
+                                                   .Text(sealed.key_id)
+                                                   .Bytes(sealed.nonce)
+                                                   .Bytes(sealed.bytes));
   if (!rows.ok()) return rows.status();
   return rows->affected() > 0;
 }

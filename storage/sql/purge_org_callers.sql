@@ -1,5 +1,5 @@
 -- Keys of the org $1: revoked, so that every server hears of it, and without what they said. The rows
--- go with those of other revoked keys (sweep_callers.sql).
+-- go with those of other revoked keys (sweep_callers.sql). Answer: how many.
 WITH purged AS (
   UPDATE api_keys SET revoke_time = coalesce(revoke_time, now()), description = '',
          certificate_san = NULL, secret_digest = '', commit_xid = pg_current_xact_id()::text::bigint
@@ -7,5 +7,7 @@ WITH purged AS (
   RETURNING key_id
 ), requests AS (
   DELETE FROM api_key_requests USING purged WHERE api_key_requests.key_id = purged.key_id
+), uses AS (
+  DELETE FROM api_key_uses USING purged WHERE api_key_uses.key_id = purged.key_id
 )
-DELETE FROM api_key_uses USING purged WHERE api_key_uses.key_id = purged.key_id
+SELECT count(*) FROM purged

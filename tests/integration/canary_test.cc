@@ -1,8 +1,8 @@
 // What a server keeps secret, tried by planting things that can be recognised: endpoint secrets of
-// both schemes, header values, the master key, queries of URLs and payloads. After a wide mix of
-// traffic, failures included, they are looked for in the logs of the server and of its private
-// PostgreSQL (none of them), in every answer and error (payloads where they belong), in what the
-// status server says (none) and in every row of the database (payloads alone, and URLs).
+// both schemes, API keys, header values, the master key, queries of URLs and payloads. After a wide
+// mix of traffic, failures included, they are looked for in the logs of the server and of its
+// private PostgreSQL (none of them), in every answer and error (payloads where they belong), in
+// what the status server says (none) and in every row of the database (payloads alone, and URLs).
 
 #include <signal.h>
 
@@ -15,6 +15,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "postrider/v1/api_key_service.pb.h"
 #include "tests/support/engine_test.h"
 #include "tests/support/expect.h"
 #include "tests/support/scratch_folder.h"
@@ -103,6 +104,56 @@ class CanaryTest : public OwnServersTest {
       EXPECT_EQ(at, std::string::npos) << where << " holds " << form << ": "
                                        << text.substr(at < 200 ? 0 : at - 200, 400 + form.size());
     }
+  }
+
+  template <typename Response, typename Request>
+  Response CallKeys(const std::string& method, const Request& request) {
+    const Reply<std::string> reply = server_->api().CallRaw(
+        absl::StrCat("postrider.v1.ApiKeyService/", method), request.SerializeAsString());
+    EXPECT_TRUE(reply.ok()) << method << ": " << ToText(reply.status);
+    Response response;
+    EXPECT_TRUE(response.ParseFromString(reply.value));
+    return response;
+  }
+
+  // Keys that are made, used, used wrongly, listed and revoked.
+  void UseApiKeys() {
+    v1::CreateApiKeyRequest create;
+    create.mutable_api_key()->set_org_id("org_1");
+    create.mutable_api_key()->add_scopes(v1::SCOPE_READ);
+    for (const char* request_id : {"", "asked again", "asked again"}) {
+      create.set_request_id(request_id);
+      const auto made = CallKeys<v1::CreateApiKeyResponse>("CreateApiKey", create);
+      Heard(made.api_key());
+      api_keys_.push_back(made.key());
+    }
+    EXPECT_EQ(api_keys_[1], api_keys_[2]);
+    Heard(CallKeys<v1::ListApiKeysResponse>("ListApiKeys", v1::ListApiKeysRequest()));
+    const Reply<std::string> read =
+        server_->api().CallRaw("postrider.v1.EndpointService/ListEndpoints", "",
+                               {{"authorization", absl::StrCat("Bearer ", api_keys_[0])}});
+    EXPECT_TRUE(read.ok()) << ToText(read.status);
+    std::string wrong = api_keys_[0];
+    wrong.back() = wrong.back() == '0' ? '1' : '0';
+    for (const std::string& credential :
+         {wrong, api_keys_[1] + "x", absl::StrCat("x", api_keys_[1])}) {
+      Heard(server_->api()
+                .CallRaw("postrider.v1.ApiKeyService/ListApiKeys", "",
+                         {{"authorization", absl::StrCat("Bearer ", credential)}})
+                .status);
+    }
+    v1::CreateEndpointRequest denied;  // needs another scope
+    Heard(server_->api()
+              .CallRaw("postrider.v1.EndpointService/CreateEndpoint", denied.SerializeAsString(),
+                       {{"authorization", absl::StrCat("Bearer ", api_keys_[0])}})
+              .status);
+    v1::RevokeApiKeyRequest revoke;
+    revoke.set_api_key_id(api_keys_[0].substr(0, 4) == "prk_"
+                              ? absl::StrCat("key_", api_keys_[0].substr(4, 26))
+                              : "");
+    CallKeys<v1::RevokeApiKeyResponse>("RevokeApiKey", revoke);
+    Heard(
+        CallKeys<v1::ListAuditRecordsResponse>("ListAuditRecords", v1::ListAuditRecordsRequest()));
   }
 
   // Requests that are refused, each with something in it that must not come back.
@@ -232,12 +283,14 @@ class CanaryTest : public OwnServersTest {
   ServerProcess* server_ = nullptr;
   std::unique_ptr<Caller> caller_;
   std::vector<std::string> secrets_;
+  std::vector<std::string> api_keys_;
   std::string answers_;
   std::string log_;
 };
 
 TEST_F(CanaryTest, WhatIsSecretIsFoundNowhereAndPayloadsOnlyWhereTheyBelong) {
   SendTraffic();
+  UseApiKeys();
   SendBadRequests();
   CrashEverything();
   ReadEverything();
@@ -267,6 +320,11 @@ TEST_F(CanaryTest, WhatIsSecretIsFoundNowhereAndPayloadsOnlyWhereTheyBelong) {
   }
   for (const std::string& form : FormsOfKey(ReadAll(options_.data_dir + "/master-key"))) {
     secret_forms.push_back(form);
+  }
+  for (const std::string& key : api_keys_) {
+    const std::string secret = key.substr(key.rfind('_') + 1);
+    ASSERT_EQ(secret.size(), 64u);
+    for (const std::string& form : FormsOfText(secret.substr(0, 60))) secret_forms.push_back(form);
   }
   for (const char* text : {kHeader, kPassword, kBadSecret}) {
     for (const std::string& form : FormsOfText(text)) secret_forms.push_back(form);

@@ -9,6 +9,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "postrider/v1/api_key_service.pb.h"
 #include "tests/support/engine_test.h"
 #include "tests/support/scratch_folder.h"
 
@@ -57,6 +58,20 @@ class MasterKeyRotationTest : public OwnServersTest {
     EXPECT_EQ(request.Header("authorization"), "Bearer kept");
   }
 
+  // The key that CreateApiKey answers under this request id.
+  static std::string ApiKeyOf(ServerProcess& server, const std::string& request_id) {
+    v1::CreateApiKeyRequest request;
+    request.mutable_api_key()->set_org_id("org_1");
+    request.mutable_api_key()->add_scopes(v1::SCOPE_READ);
+    request.set_request_id(request_id);
+    const Reply<std::string> reply = server.api().CallRaw("postrider.v1.ApiKeyService/CreateApiKey",
+                                                          request.SerializeAsString());
+    EXPECT_TRUE(reply.ok()) << ToText(reply.status);
+    v1::CreateApiKeyResponse response;
+    EXPECT_TRUE(response.ParseFromString(reply.value));
+    return response.key();
+  }
+
   std::string CreateEndpoint(ServerProcess& server, const std::string& path) {
     Caller caller(server.api(), "org_1");
     v1::Endpoint endpoint = caller.EndpointAt(receiver_.Url(path));
@@ -71,6 +86,7 @@ TEST_F(MasterKeyRotationTest, TwoKeysOpenAtOnceAndTheCommandMovesEverythingToThe
   ServerProcess* server = StartServer({"--master-key-file", old_key});
   ASSERT_NE(server, nullptr);
   const std::string secret = CreateEndpoint(*server, "/old");
+  const std::string api_key = ApiKeyOf(*server, "asked twice");
   EXPECT_EQ(server->Terminate(), 0);
 
   server = StartServer({"--master-key-file", new_key, "--previous-master-key-file", old_key});
@@ -85,19 +101,19 @@ TEST_F(MasterKeyRotationTest, TwoKeysOpenAtOnceAndTheCommandMovesEverythingToThe
       On({"--reseal", "--master-key-file", new_key, "--previous-master-key-file", old_key});
   const ServerProcess::Ended resealed = ServerProcess::Run(command);
   EXPECT_EQ(resealed.exit_code, 0) << resealed.log;
-  EXPECT_TRUE(absl::StrContains(resealed.output, "sealed 2 secrets and headers anew"))
-      << resealed.output;
+  EXPECT_TRUE(absl::StrContains(resealed.output, "sealed 3 values anew")) << resealed.output;
   EXPECT_TRUE(absl::StrContains(resealed.output, "previous keys can go"));
   EXPECT_EQ(database().Value("SELECT count(DISTINCT key_id) FROM (SELECT key_id FROM "
                              "endpoint_secrets UNION ALL SELECT headers_key_id FROM endpoints) k"),
             "1");
-  EXPECT_TRUE(absl::StrContains(ServerProcess::Run(command).output, "sealed 0 secrets"));
+  EXPECT_TRUE(absl::StrContains(ServerProcess::Run(command).output, "sealed 0 values"));
   ExpectDelivered(*server, secret);
   EXPECT_EQ(server->Terminate(), 0);
 
   // Without the old key.
   server = StartServer({"--master-key-file", new_key});
   ASSERT_NE(server, nullptr);
+  EXPECT_EQ(ApiKeyOf(*server, "asked twice"), api_key);
   ExpectDelivered(*server, secret);
 }
 
@@ -130,7 +146,7 @@ TEST_F(MasterKeyRotationTest, ADamagedRowIsNamedAndLeftAndTheRestIsMoved) {
       On({"--reseal", "--master-key-file", KeyFile('2'), "--previous-master-key-file", old_key}));
   EXPECT_EQ(done.exit_code, 1);
   EXPECT_TRUE(absl::StrContains(done.log, "does not authenticate")) << done.log;
-  EXPECT_TRUE(absl::StrContains(done.log, "sealed 3 secrets and headers anew")) << done.log;
+  EXPECT_TRUE(absl::StrContains(done.log, "sealed 3 values anew")) << done.log;
   EXPECT_TRUE(absl::StrContains(done.log, "1 are under another, 1 of them damaged")) << done.log;
 }
 
@@ -170,7 +186,7 @@ TEST_F(PrivateMasterKeyTest, IsMadeOnceReadableByNobodyElseAndCanBeReplaced) {
   command.flags = {"--reseal", "--master-key-file", new_key, "--previous-master-key-file", made};
   const ServerProcess::Ended resealed = ServerProcess::Run(command);
   EXPECT_EQ(resealed.exit_code, 0) << resealed.log;
-  EXPECT_TRUE(absl::StrContains(resealed.output, "sealed 2 secrets")) << resealed.output;
+  EXPECT_TRUE(absl::StrContains(resealed.output, "sealed 2 values")) << resealed.output;
 
   // The key of the data folder opens nothing any more, and is not made anew in silence.
   const std::string why = WhyNotStarted(options);

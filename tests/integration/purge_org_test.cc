@@ -8,6 +8,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "postrider/v1/api_key_service.pb.h"
 #include "tests/support/engine_test.h"
 #include "tests/support/expect.h"
 
@@ -95,8 +96,17 @@ TEST_F(PurgeOrgTest, NothingOfTheOrgIsLeftAndTheCountsSaySo) {
   ASSERT_GT(RowsOf("org_purged").size(), 10u);
   const std::string event = first.DeliveriesTo(endpoints[0])[0].event_id();
 
+  v1::CreateApiKeyRequest key;
+  key.mutable_api_key()->set_org_id("org_purged");
+  key.mutable_api_key()->set_description("of the org");
+  key.mutable_api_key()->add_scopes(v1::SCOPE_READ);
+  ASSERT_TRUE(server->api()
+                  .CallRaw("postrider.v1.ApiKeyService/CreateApiKey", key.SerializeAsString())
+                  .ok());
+
   const Reply<v1::PurgeOrgResponse> purged = Purge(server->api(), "org_purged");
   ASSERT_TRUE(purged.ok()) << ToText(purged.status);
+  EXPECT_EQ(purged->api_key_count(), 1);
   EXPECT_EQ(purged->endpoint_count(), 8);
   EXPECT_EQ(purged->event_count(), 6);
   EXPECT_EQ(purged->delivery_count(), 12);
@@ -106,7 +116,7 @@ TEST_F(PurgeOrgTest, NothingOfTheOrgIsLeftAndTheCountsSaySo) {
   const std::map<std::string, std::string> left = RowsOf("org_purged");
   for (const auto& [table, count] : left) {
     EXPECT_TRUE(table == "environments" || table == "endpoints" || table == "endpoint_states" ||
-                table == "endpoint_changes" || table == "endpoint_totals")
+                table == "endpoint_changes" || table == "endpoint_totals" || table == "api_keys")
         << table << ": " << count;
   }
   EXPECT_EQ(RowsOf("org_other"), of_other);
