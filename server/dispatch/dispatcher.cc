@@ -285,6 +285,13 @@ void Dispatcher::SetCluster(Cluster cluster) {
   ++cluster_version_;
 }
 
+void Dispatcher::GiveBackQueued() {
+  for (auto& [id, lane] : lanes_) {
+    for (WorkItem& item : lane.queue) item.hold_until = -absl::InfiniteDuration();
+    MakeReady(id, lane);
+  }
+}
+
 void Dispatcher::Drain() {
   draining_ = true;
   for (auto& [id, lane] : lanes_) MakeReady(id, lane);

@@ -81,6 +81,8 @@ class Dispatcher {
     joined_at_ = joined_at;
     alive_until_ = alive_until;
   }
+  // What waits here may have been taken over by others: its leases are given back, not started.
+  void GiveBackQueued();
   // Starts nothing more and gives back what waits.
   void Drain();
 

@@ -28,7 +28,8 @@ EndpointWatch::EndpointWatch(std::unique_ptr<EndpointReader> reader, const secur
 Instant EndpointWatch::Step(std::vector<EndpointId> asked) {
   wanted_.insert(asked.begin(), asked.end());
   const Instant started = clock_.Monotonic();
-  const bool due = started >= next_poll_;
+  // Nothing is read before there is a position: a change in between would never be seen.
+  const bool due = started >= next_poll_ || position_ == 0;
   Poll(due, started);
   if (due) next_poll_ = started + kPoll;
   return next_poll_;

@@ -65,12 +65,12 @@ absl::Status Heartbeat::Beat() {
   clock_.Synchronize(answer->database_time, sent, received);
   if (sent - last_renewal_ > 2 * kHeartbeatInterval) healthy_since_ = sent;
   healthy_since_ = std::min(healthy_since_, sent);
-  const bool was_away = sent - last_renewal_ > kDeadAfter - kSelfMargin;
+  const bool was_away = received - last_renewal_ > kDeadAfter - kSelfMargin;
   last_renewal_ = sent;
   const Membership membership = MembershipOf(self_.node_no, self_.previous, answer->nodes,
                                              sent - healthy_since_ >= kDeadAfter);
   if (was_away && membership.cluster.nodes.size() > 1) joined_at_ = received + kJoinWait;
-  outputs_.renewed(membership, joined_at_, sent + kDeadAfter - kSelfMargin);
+  outputs_.renewed(membership, joined_at_, sent + kDeadAfter - kSelfMargin, was_away);
   if (!membership.forgettable.empty()) (void)store_->Forget(membership.forgettable);
   return absl::OkStatus();
 }

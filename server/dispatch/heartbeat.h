@@ -43,8 +43,10 @@ class Heartbeat {
  public:
   using Input = std::monostate;  // nothing is put
   struct Outputs {
-    // This node may start attempts from `joined_at` to `alive_until`.
-    std::function<void(const Membership&, Instant joined_at, Instant alive_until)> renewed;
+    // This node may start attempts from `joined_at` to `alive_until`. `was_away`: until this
+    // renewal the others may have thought it dead, and taken over what it held.
+    std::function<void(const Membership&, Instant joined_at, Instant alive_until, bool was_away)>
+        renewed;
     std::function<void(bool)> database_reachable;
   };
 

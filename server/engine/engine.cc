@@ -95,12 +95,14 @@ dispatch::Claimer::Outputs Engine::ClaimOutputs() {
 dispatch::Heartbeat::Outputs Engine::HeartbeatOutputs(Surroundings& surroundings) {
   dispatch::Heartbeat::Outputs outputs;
   outputs.renewed = [this](const dispatch::Membership& membership, Instant joined_at,
-                           Instant alive_until) {
+                           Instant alive_until, bool was_away) {
     claim_.Put({.liveness = membership.liveness});
-    dispatch_.Put([cluster = membership.cluster, joined_at, alive_until](dispatch::Dispatcher& d) {
-      d.SetCluster(cluster);
-      d.SetAlive(joined_at, alive_until);
-    });
+    dispatch_.Put(
+        [cluster = membership.cluster, joined_at, alive_until, was_away](dispatch::Dispatcher& d) {
+          d.SetCluster(cluster);
+          if (was_away) d.GiveBackQueued();
+          d.SetAlive(joined_at, alive_until);
+        });
   };
   outputs.database_reachable = std::move(surroundings.database_reachable);
   return outputs;

@@ -53,6 +53,17 @@ TEST_F(DispatcherTest, ALookCountsFromWhenItWasSentOut) {
   EXPECT_THAT(Run().requests, SizeIs(1));
 }
 
+TEST_F(DispatcherTest, WhatOthersMayHaveTakenOverIsGivenBackAndNotStarted) {
+  AddWork(1, 10, 1);
+  Load({TargetNo(1)});
+  dispatcher_->GiveBackQueued();
+  const Turn turn = Run();
+  EXPECT_THAT(turn.requests, IsEmpty());
+  EXPECT_THAT(turn.releases, SizeIs(1));
+  AddWork(1, 20, 1);
+  EXPECT_THAT(Run().requests, SizeIs(1));
+}
+
 TEST_F(DispatcherTest, NothingStartsOnceOthersMayThinkThisNodeDead) {
   AddWork(1, 10, 1);
   Load({TargetNo(1)});
