@@ -34,9 +34,8 @@ class FakeStore : public DispatchStore {
  public:
   explicit FakeStore(Book& book) : book_(book) {}
 
-  absl::StatusOr<std::vector<EndpointCount>> Record(
-      const std::vector<OutcomeRecord>& outcomes,
-      const std::vector<EndpointTally>& tallies) override {
+  absl::StatusOr<std::vector<EndpointCount>> Record(const std::vector<OutcomeRecord>& outcomes,
+                                                    const std::vector<EndpointTally>&) override {
     std::string call = "record";
     for (const OutcomeRecord& outcome : outcomes) absl::StrAppend(&call, " ", NumberOf(outcome));
     if (absl::Status status = Note(call); !status.ok()) return status;

@@ -202,7 +202,9 @@ TEST_F(KeyTest, TheLastUseIsNotedWhenTheServerStopsAtTheLatest) {
   ASSERT_NE(next, nullptr);
   for (const v1::ApiKey& key : List(next->api(), "")) {
     EXPECT_EQ(key.has_last_use_time(), key.id() == used.id);
-    if (key.id() == used.id) EXPECT_GT(ToTime(key.last_use_time()), before);
+    if (key.id() == used.id) {
+      EXPECT_GT(ToTime(key.last_use_time()), before);
+    }
   }
 }
 
