@@ -14,8 +14,9 @@ namespace postrider::client {
 namespace {
 
 // gRPC waits 1 s and then up to 2 minutes before it connects again; a server that restarts is back
-// sooner than that.
-constexpr int kMinReconnectMillis = 100;
+// sooner than that. GRPC_ARG_MIN_RECONNECT_BACKOFF_MS stays as it is: it is also the time that one
+// attempt to connect may take.
+constexpr int kFirstReconnectMillis = 100;
 constexpr int kMaxReconnectMillis = 2000;
 
 std::string ContentOf(const std::string& path) {
@@ -40,8 +41,7 @@ std::shared_ptr<grpc::Channel> MakeChannel(const ClientOptions& options) {
   arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
   arguments.SetMaxSendMessageSize(kMaxMessageBytes);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kMinReconnectMillis);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kMinReconnectMillis);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kFirstReconnectMillis);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kMaxReconnectMillis);
   return grpc::CreateCustomChannel(options.address, CredentialsOf(options.tls), arguments);
 }

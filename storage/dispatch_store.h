@@ -109,9 +109,10 @@ class DispatchStore {
   virtual absl::StatusOr<std::vector<EndpointCount>> Record(
       const std::vector<OutcomeRecord>& outcomes, const std::vector<EndpointTally>& tallies) = 0;
   virtual absl::StatusOr<std::vector<LeaseRef>> LeasesHeld(const std::vector<LeaseRef>& leases) = 0;
-  // An outcome that lost its lease ("Attempts and crashes"). True: it was an attempt in flight when
-  // its delivery was canceled, and counts for its endpoint.
-  virtual absl::StatusOr<bool> RecordLate(const OutcomeRecord& outcome) = 0;
+  // An outcome that lost its lease ("Attempts and crashes"). `tallies` are its own, and count if it
+  // was an attempt in flight when its delivery was canceled; all in one transaction.
+  virtual absl::StatusOr<std::vector<EndpointCount>> RecordLate(
+      const OutcomeRecord& outcome, const std::vector<EndpointTally>& tallies) = 0;
 
   // Ends the delivery of an outcome that the database refuses: FAILED, POISONED, and its attempt is
   // logged as ABANDONED. Nothing when it lost its lease.

@@ -72,7 +72,7 @@ bool Claimer::ClaimAll(std::vector<ClaimOrder> orders) {
       part.push_back(orders[from]);
       count += orders[from].count;
     }
-    const Instant hold_until = clock_.Monotonic() + options_.hold;
+    const Instant leased_at = clock_.Monotonic();
     absl::StatusOr<std::vector<ClaimedDelivery>> claimed =
         store_->Claim(part, options_.node_no, options_.lease);
     if (!claimed.ok()) {
@@ -91,7 +91,7 @@ bool Claimer::ClaimAll(std::vector<ClaimOrder> orders) {
       }
       items.push_back({delivery.id, delivery.event_id, delivery.endpoint_id, delivery.origin,
                        delivery.attempt_count, delivery.failure_count, delivery.lease_token,
-                       std::move(delivery.body), hold_until});
+                       std::move(delivery.body), leased_at, leased_at + options_.hold});
     }
     outputs_.claimed(std::move(part), std::move(items));
     if (!without_payload.empty()) {

@@ -10,8 +10,10 @@ Instant DispatchLoop::Step(std::vector<Input> inputs) {
   if (!turn.requests.empty()) outputs_.send(std::move(turn.requests));
   if (!turn.finished.empty()) outputs_.record(std::move(turn.finished));
   if (!turn.loads.empty()) outputs_.load(std::move(turn.loads));
-  if (!turn.orders.empty()) outputs_.order(std::move(turn.orders));
+  if (!turn.forget.empty()) outputs_.forget(std::move(turn.forget));
+  // Releases first: a claim may take up what they give back.
   if (!turn.releases.empty()) outputs_.release(std::move(turn.releases));
+  if (!turn.orders.empty()) outputs_.order(std::move(turn.orders));
   if (dispatcher_.in_outage() != load().in_outage) {
     outputs_.egress_reachable(!dispatcher_.in_outage());
   }

@@ -21,6 +21,7 @@ class DispatchLoop {
     std::function<void(std::vector<http::Request>)> send;
     std::function<void(std::vector<LeaseRef>)> release;
     std::function<void(std::vector<EndpointId>)> load;
+    std::function<void(std::vector<EndpointId>)> forget;
     std::function<void(std::vector<FinishedAttempt>)> record;
     std::function<void(std::vector<ClaimOrder>)> order;
     std::function<void(bool)> egress_reachable;  // when it changes

@@ -26,6 +26,12 @@ int64_t SizeOf(const WorkItem& item) {
   return item.body == nullptr ? 0 : static_cast<int64_t>(item.body->size());
 }
 
+// After that the outcome of an attempt may come too late for its lease (hold_until leaves room for
+// the longest attempt, and some more for recording it).
+Instant VerdictBy(const WorkItem& item, const Target& target) {
+  return item.hold_until + target.timeout;
+}
+
 }  // namespace
 
 Dispatcher::Dispatcher(const DispatchLimits& limits, std::function<double()> random,
@@ -173,12 +179,15 @@ void Dispatcher::AddNews(EndpointNews news) {
   }
   for (EndpointId id : news.canceled) {
     const auto it = lanes_.find(id);
-    if (it == lanes_.end() || it->second.queue.empty()) continue;
-    // Those that were not canceled are claimed again.
-    ReleaseQueue(id, it->second);
-    it->second.backlogged = true;
-    MaybeOrder(id, it->second);
-    UpdateCounts(id, it->second);
+    if (it == lanes_.end()) continue;
+    Lane& lane = it->second;
+    // What was leased since the look began was not canceled before; the rest is claimed again.
+    lane.leases_from = std::max(lane.leases_from, news.validated_at);
+    const size_t waiting = lane.queue.size();
+    ReleaseLost(lane, now_);
+    lane.backlogged |= lane.queue.size() < waiting;
+    MaybeOrder(id, lane);
+    UpdateCounts(id, lane);
   }
   validated_at_ = news.validated_at;
 }
@@ -212,7 +221,8 @@ void Dispatcher::End(Ended ended) {
   }
   if (*outcome != AttemptOutcome::kBlocked) {
     const bool unreachable = policy::IsUnreachable(*outcome);
-    outage_.Add(ended.flight.target->url.host(), unreachable, ended.end);
+    const Target& target = *ended.flight.target;
+    outage_.Add(target.url.host(), target.org_id, unreachable, ended.end);
     if (unreachable && (in_outage_ || outage_.Wary(ended.end))) {
       held_.push_back(std::move(ended));
       return;
@@ -251,14 +261,19 @@ void Dispatcher::SettleHeld(Instant now) {
   next_verdict_ = now + kVerdictInterval;
   const bool was_in_outage = std::exchange(in_outage_, outage_.InOutage(now));
   if (was_in_outage && !in_outage_) next_sweep_ = now;  // claims go on
-  while (!held_.empty()) {
-    const Instant end = held_.front().end;
-    // What failed in an outage was held when it ended: it is settled before the outage is over.
-    const bool ours = in_outage_ || was_in_outage;
-    if (!ours && !draining_ && !outage_.Cleared(end) && now - end < policy::kOutageWindow) break;
-    Ended ended = std::move(held_.front());
-    held_.pop_front();
-    Settle(std::move(ended), ours ? Blame::kUs : Blame::kEndpoint);
+  // What failed in an outage was held when it ended: it is settled before the outage is over.
+  const bool ours = in_outage_ || was_in_outage;
+  std::deque<Ended> waiting = std::exchange(held_, {});
+  bool cleared = true;  // in order of their end: behind one that is not cleared no other is
+  for (Ended& ended : waiting) {
+    cleared = cleared && outage_.Cleared(ended.end);
+    const bool settled = ours || draining_ || cleared || now - ended.end >= policy::kOutageWindow ||
+                         now >= VerdictBy(ended.flight.item, *ended.flight.target);
+    if (settled) {
+      Settle(std::move(ended), ours ? Blame::kUs : Blame::kEndpoint);
+    } else {
+      held_.push_back(std::move(ended));
+    }
   }
 }
 
@@ -285,13 +300,6 @@ void Dispatcher::SetCluster(Cluster cluster) {
   ++cluster_version_;
 }
 
-void Dispatcher::GiveBackQueued() {
-  for (auto& [id, lane] : lanes_) {
-    for (WorkItem& item : lane.queue) item.hold_until = -absl::InfiniteDuration();
-    MakeReady(id, lane);
-  }
-}
-
 void Dispatcher::Drain() {
   draining_ = true;
   for (auto& [id, lane] : lanes_) MakeReady(id, lane);
@@ -307,6 +315,14 @@ void Dispatcher::ReleaseFront(Lane& lane) {
   turn_.releases.push_back({item.id, item.lease_token});
   DropQueued(item);
   lane.queue.pop_front();
+}
+
+void Dispatcher::ReleaseLost(Lane& lane, Instant now) {
+  const Instant leases_from = std::max(lane.leases_from, standing_.leases_from);
+  while (!lane.queue.empty() &&
+         (lane.queue.front().hold_until <= now || lane.queue.front().leased_at < leases_from)) {
+    ReleaseFront(lane);
+  }
 }
 
 void Dispatcher::ReleaseQueue(EndpointId id, Lane& lane) {
@@ -361,7 +377,7 @@ void Dispatcher::Start(EndpointId id, Lane& lane, Instant now, absl::Time databa
     End({{std::move(item), lane.target, database_now}, std::move(blocked), now, database_now});
     return;
   }
-  outage_.Expect(target.url.host(), now);
+  outage_.Expect(target.url.host(), target.org_id, now);
   turn_.requests.push_back(MakeRequest(number, item, target, database_now, std::move(signature)));
   item.body.reset();
   const bool failing = lane.admission.consecutive_failures() > 0;
@@ -380,7 +396,7 @@ void Dispatcher::ServeLane(EndpointId id, Lane& lane, Instant now, absl::Time da
     ReleaseQueue(id, lane);
     return;
   }
-  while (!lane.queue.empty() && lane.queue.front().hold_until <= now) ReleaseFront(lane);
+  ReleaseLost(lane, now);
   if (lane.queue.empty()) {
     UpdateCounts(id, lane);
     return;
@@ -408,13 +424,15 @@ void Dispatcher::ServeLane(EndpointId id, Lane& lane, Instant now, absl::Time da
 
 // A slot came free: the endpoint that waits longest may ask again.
 void Dispatcher::ServeStarved() {
-  if (starved_.empty()) return;
-  const EndpointId id = starved_.front();
-  starved_.pop_front();
-  const auto it = lanes_.find(id);
-  if (it == lanes_.end()) return;
-  it->second.starved = false;
-  MakeReady(id, it->second);
+  for (bool asked = false; !asked && !starved_.empty();) {
+    const EndpointId id = starved_.front();
+    starved_.pop_front();
+    const auto it = lanes_.find(id);
+    if (it == lanes_.end()) continue;
+    it->second.starved = false;
+    MakeReady(id, it->second);
+    asked = it->second.ready;
+  }
 }
 
 void Dispatcher::ServeReady(Instant now, absl::Time database_now) {
@@ -442,7 +460,11 @@ void Dispatcher::ServeReady(Instant now, absl::Time database_now) {
 void Dispatcher::Sweep(Instant now) {
   std::vector<EndpointId> idle;
   for (auto& [id, lane] : lanes_) {
-    while (!lane.queue.empty() && lane.queue.front().hold_until <= now) ReleaseFront(lane);
+    ReleaseLost(lane, now);
+    // What a disabled endpoint has in the database is found again when it is enabled.
+    if (lane.target != nullptr && lane.target->state != EndpointState::kEnabled) {
+      lane.backlogged = false;
+    }
     UpdateCounts(id, lane);
     MaybeOrder(id, lane);
     if (!lane.active && !lane.ordered && !lane.ready && !lane.backlogged &&
@@ -453,13 +475,14 @@ void Dispatcher::Sweep(Instant now) {
   for (EndpointId id : idle) {
     congested_.erase(id);
     lanes_.erase(id);
+    turn_.forget.push_back(id);
   }
   next_sweep_ = now + kSweepInterval;
 }
 
 Turn Dispatcher::Run(Instant now, absl::Time database_now) {
   now_ = now;
-  if (joined_ != (now >= joined_at_)) {
+  if (joined_ != (now >= standing_.joined_at)) {
     joined_ = !joined_;
     next_sweep_ = now;
   }
@@ -470,15 +493,18 @@ Turn Dispatcher::Run(Instant now, absl::Time database_now) {
     timers_.pop();
     if (const auto it = lanes_.find(id); it != lanes_.end()) MakeReady(id, it->second);
   }
-  const bool fresh = joined_ && now - validated_at_ <= limits_.max_target_age && now < alive_until_;
+  const bool fresh =
+      joined_ && now - validated_at_ <= limits_.max_target_age && now < standing_.alive_until;
   if (fresh || draining_) ServeReady(now, database_now);
 
   Turn turn = std::exchange(turn_, {});
   turn.wake_at = next_sweep_;
-  if (!joined_) turn.wake_at = std::min(turn.wake_at, joined_at_);
+  if (!joined_) turn.wake_at = std::min(turn.wake_at, standing_.joined_at);
   if (!timers_.empty()) turn.wake_at = std::min(turn.wake_at, timers_.top().at);
   if (!held_.empty()) turn.wake_at = std::min(turn.wake_at, next_verdict_);
-  if (in_outage_ && !ready_.empty()) turn.wake_at = std::min(turn.wake_at, next_probe_);
+  if (in_outage_ && !ready_.empty() && fresh) {
+    turn.wake_at = std::min(turn.wake_at, std::max(next_probe_, now + kVerdictInterval));
+  }
   return turn;
 }
 

@@ -48,11 +48,22 @@ struct Cluster {
   std::vector<int32_t> nodes;  // this one included
 };
 
+// What the others think of this node.
+struct Standing {
+  // It may start attempts from here, because others may not share with it before ...
+  Instant joined_at = absl::InfiniteDuration();
+  // ... to here, because they may think it dead afterwards.
+  Instant alive_until = -absl::InfiniteDuration();
+  // Leases asked for before may have been taken over: it was thought dead, or may have been.
+  Instant leases_from = -absl::InfiniteDuration();
+};
+
 // What to do now.
 struct Turn {
   std::vector<http::Request> requests;
   std::vector<LeaseRef> releases;
-  std::vector<EndpointId> loads;  // endpoints to be read
+  std::vector<EndpointId> loads;   // endpoints to be read
+  std::vector<EndpointId> forget;  // endpoints that are of no interest any more
   std::vector<FinishedAttempt> finished;
   std::vector<ClaimOrder> orders;  // deliveries to be claimed
   Instant wake_at = absl::InfiniteDuration();
@@ -75,14 +86,7 @@ class Dispatcher {
   // So many outcomes are stored; what the failure counters of endpoints are in the database since.
   void AddRecorded(int count, const std::vector<EndpointCount>& counts);
   void SetCluster(Cluster cluster);
-  // When this node may start attempts: before, others may not share with it yet; afterwards, they
-  // may think it dead.
-  void SetAlive(Instant joined_at, Instant alive_until) {
-    joined_at_ = joined_at;
-    alive_until_ = alive_until;
-  }
-  // What waits here may have been taken over by others: its leases are given back, not started.
-  void GiveBackQueued();
+  void SetStanding(const Standing& standing) { standing_ = standing; }
   // Starts nothing more and gives back what waits.
   void Drain();
 
@@ -120,6 +124,8 @@ class Dispatcher {
     int rank = 0;             // of this node
     int64_t cluster_version = 0;
     Instant last_used;
+    // A lease asked for before is given back: its delivery may have been canceled meanwhile.
+    Instant leases_from = -absl::InfiniteDuration();
   };
   struct Flight {
     WorkItem item;  // without its body
@@ -157,6 +163,8 @@ class Dispatcher {
   bool PrepareSigner(Lane& lane, absl::Time database_now);
   void ReleaseQueue(EndpointId id, Lane& lane);
   void ReleaseFront(Lane& lane);
+  // The first ones whose leases are of no use any more.
+  void ReleaseLost(Lane& lane, Instant now);
   void DropQueued(const WorkItem& item);
   void ServeReady(Instant now, absl::Time database_now);
   void ServeStarved();
@@ -190,8 +198,7 @@ class Dispatcher {
   int64_t queued_ = 0;
   int64_t queued_bytes_ = 0;
   Instant validated_at_ = -absl::InfiniteDuration();
-  Instant joined_at_ = absl::InfiniteDuration();
-  Instant alive_until_ = -absl::InfiniteDuration();
+  Standing standing_;
   bool joined_ = false;  // as of the last turn
   Instant next_sweep_ = -absl::InfiniteDuration();
   bool draining_ = false;

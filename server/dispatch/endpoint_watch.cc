@@ -10,8 +10,6 @@ namespace {
 
 constexpr absl::Duration kPoll = absl::Milliseconds(250);
 constexpr size_t kLoadAtOnce = 500;
-// Endpoints followed. Beyond it all are forgotten and read again when they have work.
-constexpr size_t kMaxKnown = 1 << 20;
 
 }  // namespace
 
@@ -25,8 +23,11 @@ EndpointWatch::EndpointWatch(std::unique_ptr<EndpointReader> reader, const secur
       on_news_(std::move(on_news)),
       clock_(clock) {}
 
-Instant EndpointWatch::Step(std::vector<EndpointId> asked) {
-  wanted_.insert(asked.begin(), asked.end());
+Instant EndpointWatch::Step(std::vector<Wish> wishes) {
+  for (const Wish& wish : wishes) {
+    for (EndpointId id : wish.forget) known_.erase(id);
+    wanted_.insert(wish.load.begin(), wish.load.end());
+  }
   const Instant started = clock_.Monotonic();
   // Nothing is read before there is a position: a change in between would never be seen.
   const bool due = started >= next_poll_ || position_ == 0;
@@ -53,7 +54,7 @@ void EndpointWatch::Poll(bool check_changes, Instant started) {
     // A position is noted only now that its changes are among the wanted.
     position_ = changes->position;
   }
-  EndpointNews news;
+  // What was read is told when all of it was: kept until then.
   while (!wanted_.empty()) {
     std::vector<EndpointId> ids;
     for (auto it = wanted_.begin(); it != wanted_.end() && ids.size() < kLoadAtOnce; ++it) {
@@ -67,24 +68,23 @@ void EndpointWatch::Poll(bool check_changes, Instant started) {
     }
     for (EndpointId id : ids) wanted_.erase(id);
     for (const EndpointForDispatch& stored : *loaded) {
+      known_.insert(stored.endpoint.id);
       absl::StatusOr<std::shared_ptr<const Target>> target =
           MakeTarget(stored, keys_, policy_, defaults_);
       if (!target.ok()) {
         POSTRIDER_LOG_RARELY(observe::Severity::kError, "cannot open the secrets of an endpoint",
                              {{"endpoint_id", stored.endpoint.id.ToText()},
                               {"error", std::string(target.status().message())}});
-        continue;
+        target = TargetWithoutSecrets(stored.endpoint);
       }
-      if (known_.size() >= kMaxKnown) known_.clear();
-      known_.insert(stored.endpoint.id);
-      news.targets.push_back(*std::move(target));
+      news_.targets.push_back(*std::move(target));
     }
   }
   if (check_changes) validated_at_ = started;
-  news.canceled.assign(canceled_.begin(), canceled_.end());
+  news_.canceled.assign(canceled_.begin(), canceled_.end());
   canceled_.clear();
-  news.validated_at = validated_at_;
-  on_news_(std::move(news));
+  news_.validated_at = validated_at_;
+  on_news_(std::exchange(news_, {}));
 }
 
 }  // namespace postrider::dispatch

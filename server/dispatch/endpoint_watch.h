@@ -19,14 +19,18 @@ namespace postrider::dispatch {
 // A core of a Loop.
 class EndpointWatch {
  public:
-  using Input = EndpointId;  // to be read
+  struct Wish {
+    std::vector<EndpointId> load;
+    std::vector<EndpointId> forget;  // not followed any more
+  };
+  using Input = Wish;
   using OnNews = std::function<void(EndpointNews)>;
 
   EndpointWatch(std::unique_ptr<EndpointReader> reader, const security::KeyRing& keys,
                 http::DestinationPolicy policy, DeliveryDefaults defaults, OnNews on_news,
                 const DatabaseClock& clock);
 
-  Instant Step(std::vector<EndpointId> asked);
+  Instant Step(std::vector<Wish> wishes);
 
  private:
   // Reads what is wanted and, when `check_changes`, what changed. What could not be read stays
@@ -41,9 +45,10 @@ class EndpointWatch {
   const DatabaseClock& clock_;
   absl::flat_hash_set<EndpointId> wanted_;
   int64_t position_ = 0;
-  absl::flat_hash_set<int64_t> seen_;  // changes behind the position that were given already
-  absl::flat_hash_set<EndpointId> known_;
+  absl::flat_hash_set<int64_t> seen_;         // changes behind the position that were given already
+  absl::flat_hash_set<EndpointId> known_;     // followed: those that the dispatcher has
   absl::flat_hash_set<EndpointId> canceled_;  // not told yet
+  EndpointNews news_;                         // read, not told yet
   Instant validated_at_ = -absl::InfiniteDuration();
   Instant next_poll_ = -absl::InfiniteDuration();
 };

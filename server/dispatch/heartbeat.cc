@@ -65,12 +65,17 @@ absl::Status Heartbeat::Beat() {
   clock_.Synchronize(answer->database_time, sent, received);
   if (sent - last_renewal_ > 2 * kHeartbeatInterval) healthy_since_ = sent;
   healthy_since_ = std::min(healthy_since_, sent);
+  // Until this answer the others may have seen none of its renewals for so long.
   const bool was_away = received - last_renewal_ > kDeadAfter - kSelfMargin;
   last_renewal_ = sent;
   const Membership membership = MembershipOf(self_.node_no, self_.previous, answer->nodes,
                                              sent - healthy_since_ >= kDeadAfter);
-  if (was_away && membership.cluster.nodes.size() > 1) joined_at_ = received + kJoinWait;
-  outputs_.renewed(membership, joined_at_, sent + kDeadAfter - kSelfMargin, was_away);
+  if (was_away) {
+    standing_.leases_from = received;
+    if (membership.cluster.nodes.size() > 1) standing_.joined_at = received + kJoinWait;
+  }
+  standing_.alive_until = sent + kDeadAfter - kSelfMargin;
+  outputs_.renewed(membership, standing_);
   if (!membership.forgettable.empty()) (void)store_->Forget(membership.forgettable);
   return absl::OkStatus();
 }

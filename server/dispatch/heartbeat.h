@@ -43,10 +43,7 @@ class Heartbeat {
  public:
   using Input = std::monostate;  // nothing is put
   struct Outputs {
-    // This node may start attempts from `joined_at` to `alive_until`. `was_away`: until this
-    // renewal the others may have thought it dead, and taken over what it held.
-    std::function<void(const Membership&, Instant joined_at, Instant alive_until, bool was_away)>
-        renewed;
+    std::function<void(const Membership&, const Standing&)> renewed;
     std::function<void(bool)> database_reachable;
   };
 
@@ -66,7 +63,7 @@ class Heartbeat {
   DatabaseClock& clock_;
   Instant healthy_since_ = absl::InfiniteDuration();
   Instant last_renewal_ = -absl::InfiniteDuration();
-  Instant joined_at_ = -absl::InfiniteDuration();
+  Standing standing_{.joined_at = -absl::InfiniteDuration()};
 };
 
 }  // namespace postrider::dispatch

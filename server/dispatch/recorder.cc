@@ -20,6 +20,12 @@ std::vector<OutcomeRecord> RecordsOf(const std::vector<FinishedAttempt>& batch) 
   return records;
 }
 
+// Whether the same may work later. Everything else is refused for good.
+bool IsAway(const absl::Status& status) {
+  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) ||
+         absl::IsAborted(status) || absl::IsResourceExhausted(status);
+}
+
 }  // namespace
 
 std::vector<EndpointTally> TalliesOf(const std::vector<FinishedAttempt>& batch) {
@@ -28,8 +34,15 @@ std::vector<EndpointTally> TalliesOf(const std::vector<FinishedAttempt>& batch) 
     int threshold = 0;
     bool gone = false;
   };
+  // A failure that waited for its verdict comes in behind what ended later.
+  std::vector<const FinishedAttempt*> by_end;
+  for (const FinishedAttempt& attempt : batch) by_end.push_back(&attempt);
+  std::stable_sort(by_end.begin(), by_end.end(), [](const auto* a, const auto* b) {
+    return a->record.complete_time < b->record.complete_time;
+  });
   std::map<EndpointId, Ended> endpoints;
-  for (const FinishedAttempt& attempt : batch) {
+  for (const FinishedAttempt* finished : by_end) {
+    const FinishedAttempt& attempt = *finished;
     if (!attempt.counts || attempt.record.attempt.origin == DeliveryOrigin::kTest) continue;
     Ended& ended = endpoints[attempt.record.attempt.endpoint_id];
     ended.outcomes.push_back(attempt.record.attempt.outcome);
@@ -83,15 +96,17 @@ void Recorder::StoreNext() {
   if (status.ok()) {
     batch_size_ = std::min(kMaxBatch, 2 * batch_size_);
     backoff_ = kFirstBackoff;
-  } else if (!absl::IsInternal(status)) {
-    POSTRIDER_LOG_RARELY(observe::Severity::kWarning, "outcomes wait to be stored",
-                         {{"error", std::string(status.message())}});
-    retry_at_ = clock_.Monotonic() + backoff_;
-    backoff_ = std::min(2 * backoff_, kLongestBackoff);
+  } else if (IsAway(status)) {
+    WaitForDatabase(status);
   } else if (batch.size() > 1) {
     batch_size_ = batch.size() / 2;
-  } else if (GiveUp(batch[0], status)) {
-    batch.clear();
+  } else {
+    const absl::Status given_up = GiveUp(batch[0], status);
+    if (IsAway(given_up)) {
+      WaitForDatabase(given_up);
+    } else if (!absl::IsFailedPrecondition(given_up)) {
+      batch.clear();
+    }
   }
   waiting_.insert(waiting_.begin(), std::make_move_iterator(batch.begin()),
                   std::make_move_iterator(batch.end()));
@@ -99,11 +114,20 @@ void Recorder::StoreNext() {
   if (count > 0) on_recorded_(count, std::move(counts));
 }
 
-bool Recorder::GiveUp(FinishedAttempt& finished, const absl::Status& status) {
+void Recorder::WaitForDatabase(const absl::Status& status) {
+  POSTRIDER_LOG_RARELY(observe::Severity::kWarning, "outcomes wait to be stored",
+                       {{"error", std::string(status.message())}});
+  retry_at_ = clock_.Monotonic() + backoff_;
+  backoff_ = std::min(2 * backoff_, kLongestBackoff);
+}
+
+absl::Status Recorder::GiveUp(FinishedAttempt& finished, const absl::Status& status) {
   Attempt& attempt = finished.record.attempt;
   const bool bare = attempt.response_headers.empty() && attempt.response_body.empty() &&
                     attempt.error == kNotStored;
-  const absl::Status given_up = bare ? store_->Poison(finished.record) : absl::OkStatus();
+  const absl::Status given_up =
+      bare ? store_->Poison(finished.record) : absl::FailedPreconditionError("not bare yet");
+  if (IsAway(given_up)) return given_up;
   observe::Log(observe::Severity::kError,
                !bare ? "an outcome is stored without what the receiver sent"
                : given_up.ok()
@@ -115,7 +139,7 @@ bool Recorder::GiveUp(FinishedAttempt& finished, const absl::Status& status) {
   attempt.response_headers.clear();
   attempt.response_body.clear();
   attempt.error = kNotStored;
-  return bare;
+  return given_up;
 }
 
 absl::Status Recorder::Store(std::vector<FinishedAttempt>& batch,
@@ -152,12 +176,11 @@ absl::Status Recorder::StoreApart(std::vector<FinishedAttempt>& batch,
       batch.pop_back();
       continue;
     }
-    absl::StatusOr<bool> late = store_->RecordLate(record);
-    if (late.ok() && *late) {
-      absl::StatusOr<std::vector<EndpointCount>> counted = store_->Record({}, TalliesOf({attempt}));
-      if (counted.ok()) counts.insert(counts.end(), counted->begin(), counted->end());
-    }
-    if (!late.ok()) {
+    absl::StatusOr<std::vector<EndpointCount>> late =
+        store_->RecordLate(record, TalliesOf({attempt}));
+    if (late.ok()) {
+      counts.insert(counts.end(), late->begin(), late->end());
+    } else {
       batch.insert(batch.end(), std::make_move_iterator(rest.rbegin()),
                    std::make_move_iterator(rest.rend()));
       return late.status();

@@ -44,8 +44,10 @@ class Recorder {
   static constexpr absl::Duration kLongestBackoff = absl::Seconds(2);
 
   void StoreNext();
-  // False: without what the receiver sent it may be stored yet.
-  bool GiveUp(FinishedAttempt& attempt, const absl::Status& status);
+  void WaitForDatabase(const absl::Status& status);
+  // OK: its delivery is ended. FAILED_PRECONDITION: it may be stored yet, now that what the
+  // receiver sent is taken out. Otherwise what the store says.
+  absl::Status GiveUp(FinishedAttempt& attempt, const absl::Status& status);
   // What is left in `batch` afterwards is not stored.
   absl::Status Store(std::vector<FinishedAttempt>& batch, std::vector<EndpointCount>& counts);
   // Sorts out a batch in which a lease was lost.

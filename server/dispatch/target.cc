@@ -6,6 +6,16 @@
 
 namespace postrider::dispatch {
 
+std::shared_ptr<const Target> TargetWithoutSecrets(const Endpoint& endpoint) {
+  auto target = std::make_shared<Target>();
+  target->id = endpoint.id;
+  target->org_id = endpoint.tenant.org_id;
+  target->state = endpoint.state;
+  target->revision = endpoint.revision;
+  target->consecutive_failures = endpoint.consecutive_failures;
+  return target;
+}
+
 absl::StatusOr<std::shared_ptr<const Target>> MakeTarget(const EndpointForDispatch& stored,
                                                          const security::KeyRing& keys,
                                                          const http::DestinationPolicy& policy,
@@ -15,6 +25,7 @@ absl::StatusOr<std::shared_ptr<const Target>> MakeTarget(const EndpointForDispat
   const std::string id = endpoint.id.ToText();
   auto target = std::make_shared<Target>();
   target->id = endpoint.id;
+  target->org_id = endpoint.tenant.org_id;
   target->state = endpoint.state;
   target->revision = endpoint.revision;
   target->consecutive_failures = endpoint.consecutive_failures;
@@ -34,19 +45,24 @@ absl::StatusOr<std::shared_ptr<const Target>> MakeTarget(const EndpointForDispat
     target->headers = security::UnpackHeaders(*packed);
     security::Cleanse(packed->data(), packed->size());
   }
+  absl::Status unopened;
   for (const EndpointSecret& secret : stored.secrets) {
     const security::SealedSecret sealed{secret.sealed.key_id, secret.sealed.nonce,
                                         secret.sealed.bytes};
     absl::StatusOr<std::string> text = keys.Open(
         sealed,
         security::AssociatedData(security::SecretContext(endpoint.tenant, id, secret.version)));
-    if (!text.ok()) return text.status();
+    if (!text.ok()) {
+      unopened.Update(text.status());
+      continue;
+    }
     absl::StatusOr<signing::SigningKey> key = signing::ParseSigningKey(*text);
     security::Cleanse(text->data(), text->size());
     if (!key.ok()) return key.status();
     target->secrets.push_back(
         {*std::move(key), secret.expire_time.value_or(absl::InfiniteFuture())});
   }
+  if (target->secrets.empty() && !unopened.ok()) return unopened;
 
   target->failure.retry.delays =
       config.retry_schedule.empty() ? defaults.retry_schedule : config.retry_schedule;

@@ -37,6 +37,7 @@ struct TargetSecret {
 
 struct Target {
   EndpointId id;
+  std::string org_id;
   EndpointState state = EndpointState::kEnabled;
   int64_t revision = 0;
   int consecutive_failures = 0;  // when it was read
@@ -61,10 +62,15 @@ struct EndpointNews {
   Instant validated_at = -absl::InfiniteDuration();
 };
 
-// FAILED_PRECONDITION or DATA_LOSS when secrets do not open: the master key is another one.
+// FAILED_PRECONDITION or DATA_LOSS when the headers or all secrets do not open: the master key is
+// another one. A secret that does not open beside one that does is left out.
 absl::StatusOr<std::shared_ptr<const Target>> MakeTarget(const EndpointForDispatch& stored,
                                                          const security::KeyRing& keys,
                                                          const http::DestinationPolicy& policy,
                                                          const DeliveryDefaults& defaults);
+
+// An endpoint whose secrets do not open: its state is known, and nothing is sent without a
+// signature.
+std::shared_ptr<const Target> TargetWithoutSecrets(const Endpoint& endpoint);
 
 }  // namespace postrider::dispatch

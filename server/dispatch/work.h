@@ -21,6 +21,7 @@ struct WorkItem {
   int32_t failure_count = 0;
   int64_t lease_token = 0;
   std::shared_ptr<const std::string> body;
+  Instant leased_at;   // before its lease was asked for
   Instant hold_until;  // not started by then, inside the HTTP loop included: given back
 };
 

@@ -65,7 +65,12 @@ Engine::Dispatch::Outputs Engine::DispatchOutputs(Surroundings& surroundings) {
   outputs.release = [this](std::vector<LeaseRef> leases) {
     claim_.Put({.releases = std::move(leases)});
   };
-  outputs.load = [this](std::vector<EndpointId> wanted) { endpoints_.PutAll(std::move(wanted)); };
+  outputs.load = [this](std::vector<EndpointId> wanted) {
+    endpoints_.Put({.load = std::move(wanted)});
+  };
+  outputs.forget = [this](std::vector<EndpointId> idle) {
+    endpoints_.Put({.forget = std::move(idle)});
+  };
   outputs.record = [this](std::vector<dispatch::FinishedAttempt> attempts) {
     record_.PutAll(std::move(attempts));
   };
@@ -94,15 +99,13 @@ dispatch::Claimer::Outputs Engine::ClaimOutputs() {
 
 dispatch::Heartbeat::Outputs Engine::HeartbeatOutputs(Surroundings& surroundings) {
   dispatch::Heartbeat::Outputs outputs;
-  outputs.renewed = [this](const dispatch::Membership& membership, Instant joined_at,
-                           Instant alive_until, bool was_away) {
+  outputs.renewed = [this](const dispatch::Membership& membership,
+                           const dispatch::Standing& standing) {
     claim_.Put({.liveness = membership.liveness});
-    dispatch_.Put(
-        [cluster = membership.cluster, joined_at, alive_until, was_away](dispatch::Dispatcher& d) {
-          d.SetCluster(cluster);
-          if (was_away) d.GiveBackQueued();
-          d.SetAlive(joined_at, alive_until);
-        });
+    dispatch_.Put([cluster = membership.cluster, standing](dispatch::Dispatcher& d) {
+      d.SetCluster(cluster);
+      d.SetStanding(standing);
+    });
   };
   outputs.database_reachable = std::move(surroundings.database_reachable);
   return outputs;
@@ -147,6 +150,7 @@ void Engine::OnAccepted(const std::vector<NewEvent>& accepted,
       item.endpoint_id = delivery.endpoint_id;
       item.lease_token = delivery.lease_token;
       item.body = accepted[i].body;
+      item.leased_at = begun;
       item.hold_until = begun + hold_;
       items.push_back(std::move(item));
     }

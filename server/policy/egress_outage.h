@@ -1,6 +1,7 @@
 // Our own outage is not the endpoints' (SEMANTICS, "Delivery"): when at least 90 % of 10 or more
-// different hosts cannot be reached within 10 s, it is our egress or our DNS. Then sending pauses
-// to probes, and those failures count for nothing.
+// different hosts cannot be reached within 10 s, it is our egress or our DNS; unless all of them
+// are one org's, while others' are well: nobody can stop the rest by naming hosts that do not
+// exist. Then sending pauses to probes, and those failures count for nothing.
 //
 // Values in, values out: monotonic time is passed in. Not thread-safe.
 
@@ -36,9 +37,9 @@ bool IsUnreachable(AttemptOutcome outcome);
 class EgressOutage {
  public:
   // An attempt at a host begins.
-  void Expect(const std::string& host, Instant now);
+  void Expect(const std::string& host, const std::string& org_id, Instant now);
   // It ended.
-  void Add(const std::string& host, bool unreachable, Instant now);
+  void Add(const std::string& host, const std::string& org_id, bool unreachable, Instant now);
 
   // Whether there is an outage now.
   bool InOutage(Instant now);
@@ -54,15 +55,23 @@ class EgressOutage {
  private:
   struct Host {
     std::string name;
-    Instant last;  // heard of, or expected to be
+    std::string org_id;  // whose endpoint was tried there last
+    Instant last;        // heard of, or expected to be
     bool tried = false;
     bool unreachable = false;
   };
   struct Count {
     size_t hosts = 0;
     size_t unreachable = 0;
+    size_t orgs = 0;
+    size_t unreachable_orgs = 0;  // all of whose hosts are
+
+    bool Mostly() const {
+      return unreachable * 100 >= hosts * kOutagePercent &&
+             unreachable_orgs * 100 >= orgs * kOutagePercent;
+    }
   };
-  Host& Touch(const std::string& name, Instant now);
+  Host& Touch(const std::string& name, const std::string& org_id, Instant now);
   // Of hosts whose attempts ended at `from` or later.
   Count Since(Instant from) const;
   void Forget(Instant now);

@@ -137,7 +137,22 @@ absl::StatusOr<std::vector<LeaseRef>> PgDispatchStore::LeasesHeld(
   return held;
 }
 
-absl::StatusOr<bool> PgDispatchStore::RecordLate(const OutcomeRecord& outcome) {
+absl::StatusOr<std::vector<EndpointCount>> PgDispatchStore::RecordLate(
+    const OutcomeRecord& outcome, const std::vector<EndpointTally>& tallies) {
+  std::vector<EndpointCount> counts;
+  const absl::Status status = session_.Transaction([&](Session&) -> absl::Status {
+    counts.clear();
+    absl::StatusOr<bool> was_awaited = RecordLateAlone(outcome);
+    if (!was_awaited.ok() || !*was_awaited) return was_awaited.status();
+    absl::StatusOr<std::vector<EndpointCount>> counted = Record({}, tallies);
+    if (counted.ok()) counts = *std::move(counted);
+    return counted.status();
+  });
+  if (!status.ok()) return status;
+  return counts;
+}
+
+absl::StatusOr<bool> PgDispatchStore::RecordLateAlone(const OutcomeRecord& outcome) {
   const Attempt& attempt = outcome.attempt;
   const std::vector<int32_t> phases = {Micros(attempt.phases.dns), Micros(attempt.phases.connect),
                                        Micros(attempt.phases.tls),

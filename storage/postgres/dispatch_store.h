@@ -23,7 +23,8 @@ class PgDispatchStore : public DispatchStore {
       const std::vector<OutcomeRecord>& outcomes,
       const std::vector<EndpointTally>& tallies) override;
   absl::StatusOr<std::vector<LeaseRef>> LeasesHeld(const std::vector<LeaseRef>& leases) override;
-  absl::StatusOr<bool> RecordLate(const OutcomeRecord& outcome) override;
+  absl::StatusOr<std::vector<EndpointCount>> RecordLate(
+      const OutcomeRecord& outcome, const std::vector<EndpointTally>& tallies) override;
   absl::Status Poison(const OutcomeRecord& outcome) override;
   absl::Status AddTotals(const std::vector<EndpointTotal>& totals, int32_t node_no) override;
   absl::StatusOr<std::vector<FreedWork>> TakeOver(const std::vector<int32_t>& gone,
@@ -31,6 +32,8 @@ class PgDispatchStore : public DispatchStore {
                                                   absl::Duration lease) override;
 
  private:
+  // Whether it was an attempt in flight when its delivery was canceled.
+  absl::StatusOr<bool> RecordLateAlone(const OutcomeRecord& outcome);
   // The two parameters of statements about leases.
   void SetLeases(const std::vector<LeaseRef>& leases);
 

@@ -121,6 +121,7 @@ absl::Status Session::Connect() {
 absl::StatusOr<Result> Session::Await(absl::Duration timeout) {
   const WaitDeadline deadline = DeadlineAfter(timeout);
   ++statements_;
+  replication_unknown_ = false;
   PGresult* last = nullptr;
   absl::Cleanup free_last = [&last] { PQclear(last); };
   const auto gave_up = [&]() -> absl::Status {

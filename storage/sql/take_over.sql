@@ -3,11 +3,21 @@
 -- outcome may still complete it. $4 lease duration, seconds: the attempt began that much before the
 -- lease ends. Answer: the endpoints that have work again, with how much, and how much was given up.
 -- What is lost is locked and leased: asking for that again would bring in the index of all leased rows.
+-- The caller's list may be old: a node that came back meanwhile, renewed less than kDeadAfter
+-- (server/dispatch/heartbeat.h) ago, keeps its leases, unless it stopped or its successor runs.
 -- A node that did not stop cleanly counts against what it had: after two such deaths in a row a
 -- delivery is a suspect (claim.sql), and after three more, alone each time, it has failed (POISONED).
 WITH orphaned AS MATERIALIZED (
   SELECT delivery_id, lease_token, lease_expire_time, lease_node FROM open_deliveries
-  WHERE lease_node = ANY ($1::int[]) LIMIT $3::int FOR UPDATE SKIP LOCKED
+  WHERE lease_node = ANY (ARRAY(
+    SELECT g.node_no FROM unnest($1::int[]) AS g(node_no)
+    WHERE NOT EXISTS (
+      SELECT FROM nodes n
+      WHERE n.node_no = g.node_no AND n.stop_time IS NULL
+        AND n.heartbeat_time > now() - interval '8 seconds'
+        AND NOT EXISTS (SELECT FROM nodes later
+                        WHERE later.node_id = n.node_id AND later.epoch > n.epoch))))
+  LIMIT $3::int FOR UPDATE SKIP LOCKED
 ), overdue AS MATERIALIZED (
   SELECT delivery_id, lease_token, lease_expire_time FROM open_deliveries
   WHERE lease_node = ANY ($2::int[]) AND lease_expire_time < now()

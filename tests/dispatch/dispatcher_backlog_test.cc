@@ -141,7 +141,7 @@ TEST_F(BacklogTest, NothingIsClaimedWhileDraining) {
 }
 
 TEST_F(BacklogTest, NothingIsClaimedBeforeTheNodeHasJoined) {
-  dispatcher_->SetAlive(now_ + absl::Seconds(2), now_ + absl::Seconds(7));
+  dispatcher_->SetStanding({now_ + absl::Seconds(2), now_ + absl::Seconds(7)});
   Run();
   EXPECT_THAT(Open(4), IsEmpty());
   Pass(absl::Seconds(2));
@@ -197,14 +197,29 @@ TEST_F(BacklogTest, WhatWaitsOfAnEndpointIsGivenBackWhenSomeOfItWasCanceled) {
   Load({target, TargetNo(2)});
   const Turn first = Run();
   ASSERT_THAT(first.requests, SizeIs(2));
+  Advance(absl::Milliseconds(1));
+  // What was leased since the look began cannot be what was canceled before.
+  AddWork(1, 13, 1);
   dispatcher_->AddNews({{}, {EndpointNo(1), EndpointNo(2), EndpointNo(3)}, now_});
   const Turn turn = Run();
   EXPECT_THAT(DeliveriesOf(turn.releases), ElementsAre(11, 12));
-  // What is left of it is claimed again.
-  ASSERT_THAT(turn.orders, SizeIs(1));
-  EXPECT_EQ(turn.orders[0].endpoint_id, EndpointNo(1));
   AnswerAll(first.requests, 200);
-  EXPECT_THAT(Run().requests, IsEmpty());
+  const Turn next = Run();
+  EXPECT_THAT(DeliveriesOf(next.requests), ElementsAre(13));
+  // What is left of it is claimed again.
+  ASSERT_THAT(next.orders, SizeIs(1));
+  EXPECT_EQ(next.orders[0].endpoint_id, EndpointNo(1));
+}
+
+TEST_F(BacklogTest, WhatAClaimBroughtFromBeforeTheCancelIsGivenBackToo) {
+  const std::vector<ClaimOrder> orders = Open(4);
+  std::vector<WorkItem> items = Items(1, 100, 2);
+  Advance(absl::Milliseconds(1));
+  dispatcher_->AddNews({{}, {EndpointNo(1)}, now_});
+  dispatcher_->AddClaimed(orders, std::move(items));
+  const Turn turn = Run();
+  EXPECT_THAT(turn.requests, IsEmpty());
+  EXPECT_THAT(DeliveriesOf(turn.releases), ElementsAre(100, 101));
 }
 
 TEST_F(BacklogTest, OrdersUnderWayAreCounted) {

@@ -170,6 +170,16 @@ TEST_F(OutageTest, AVerdictIsWaitedForTenSecondsAtMost) {
   EXPECT_TRUE(turn.finished[0].counts);
 }
 
+TEST_F(OutageTest, AVerdictIsNotWaitedForLongerThanTheLeaseAllows) {
+  // Held for 12 s, and an attempt may take 15 s: what ends after 24 s has 3 s left.
+  const std::vector<http::Request> requests = Start(1, 1);
+  Pass(absl::Seconds(24));
+  Fail(requests, http::TransferError::kTimeout);
+  EXPECT_THAT(Run().finished, IsEmpty());
+  Pass(absl::Seconds(3));
+  EXPECT_THAT(Run().finished, SizeIs(1));
+}
+
 TEST_F(OutageTest, ADrainWaitsForNoVerdict) {
   Fail(Start(1, 1), http::TransferError::kConnection);
   EXPECT_THAT(Run().finished, IsEmpty());

@@ -53,23 +53,31 @@ TEST_F(DispatcherTest, ALookCountsFromWhenItWasSentOut) {
   EXPECT_THAT(Run().requests, SizeIs(1));
 }
 
-TEST_F(DispatcherTest, WhatOthersMayHaveTakenOverIsGivenBackAndNotStarted) {
+TEST_F(DispatcherTest, WhatWasLeasedWhileOthersMayHaveThoughtThisNodeDeadIsGivenBack) {
   AddWork(1, 10, 1);
+  std::vector<WorkItem> claimed = Items(1, 11, 1);  // its claim is answered later
   Load({TargetNo(1)});
-  dispatcher_->GiveBackQueued();
-  const Turn turn = Run();
+  Advance(absl::Seconds(9));
+  const Instant renewed = now_;
+  dispatcher_->SetStanding({-absl::InfiniteDuration(), now_ + absl::Seconds(7), renewed});
+  Load({});
+  Turn turn = Run();
   EXPECT_THAT(turn.requests, IsEmpty());
-  EXPECT_THAT(turn.releases, SizeIs(1));
+  EXPECT_THAT(DeliveriesOf(turn.releases), ElementsAre(10));
+  dispatcher_->AddClaimed({{EndpointNo(1), 1}}, std::move(claimed));
+  turn = Run();
+  EXPECT_THAT(turn.requests, IsEmpty());
+  EXPECT_THAT(DeliveriesOf(turn.releases), ElementsAre(11));
   AddWork(1, 20, 1);
-  EXPECT_THAT(Run().requests, SizeIs(1));
+  EXPECT_THAT(DeliveriesOf(Run().requests), ElementsAre(20));
 }
 
 TEST_F(DispatcherTest, NothingStartsOnceOthersMayThinkThisNodeDead) {
   AddWork(1, 10, 1);
   Load({TargetNo(1)});
-  dispatcher_->SetAlive(-absl::InfiniteDuration(), now_);
+  dispatcher_->SetStanding({-absl::InfiniteDuration(), now_});
   EXPECT_THAT(Run().requests, IsEmpty());
-  dispatcher_->SetAlive(-absl::InfiniteDuration(), now_ + absl::Nanoseconds(1));
+  dispatcher_->SetStanding({-absl::InfiniteDuration(), now_ + absl::Nanoseconds(1)});
   EXPECT_THAT(Run().requests, SizeIs(1));
 }
 
@@ -86,7 +94,7 @@ TEST_F(DispatcherTest, NothingStartsBeforeTheNodeHasJoined) {
   AddWork(1, 10, 1);
   Load({TargetNo(1)});
   const Instant joins = now_ + absl::Milliseconds(300);
-  dispatcher_->SetAlive(joins, now_ + absl::Seconds(7));
+  dispatcher_->SetStanding({joins, now_ + absl::Seconds(7)});
   const Turn turn = Run();
   EXPECT_THAT(turn.requests, IsEmpty());
   EXPECT_EQ(turn.wake_at, joins);

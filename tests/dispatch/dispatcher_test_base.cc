@@ -32,6 +32,7 @@ signing::HmacSecret SecretOf(char fill) {
 std::shared_ptr<Target> TargetNo(int n) {
   auto target = std::make_shared<Target>();
   target->id = EndpointNo(n);
+  target->org_id = absl::StrCat("org", n);
   target->url = http::CheckUrl(absl::StrCat("https://example.com/", n), {}).value();
   target->secrets.push_back({signing::SigningKey(SecretOf('a')), absl::InfiniteFuture()});
   target->failure = {{policy::DefaultSchedule(), false}, true};
@@ -89,6 +90,7 @@ std::vector<WorkItem> DispatcherTest::Items(int endpoint, int first, int count) 
     item.endpoint_id = EndpointNo(endpoint);
     item.lease_token = 1000 + n;
     item.body = std::make_shared<const std::string>(absl::StrCat("{\"n\":", n, "}"));
+    item.leased_at = now_;
     item.hold_until = now_ + absl::Seconds(12);
     items.push_back(std::move(item));
   }
@@ -102,7 +104,7 @@ void DispatcherTest::Advance(absl::Duration duration) {
 
 void DispatcherTest::Pass(absl::Duration duration) {
   Advance(duration);
-  dispatcher_->SetAlive(-absl::InfiniteDuration(), now_ + absl::Seconds(7));
+  dispatcher_->SetStanding({-absl::InfiniteDuration(), now_ + absl::Seconds(7)});
   dispatcher_->AddNews({{}, {}, now_});
 }
 

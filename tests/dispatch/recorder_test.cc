@@ -52,11 +52,12 @@ class FakeStore : public DispatchStore {
     }
     return held;
   }
-  absl::StatusOr<bool> RecordLate(const OutcomeRecord& outcome) override {
+  absl::StatusOr<std::vector<EndpointCount>> RecordLate(
+      const OutcomeRecord& outcome, const std::vector<EndpointTally>&) override {
     if (absl::Status status = Note(absl::StrCat("late ", NumberOf(outcome))); !status.ok()) {
       return status;
     }
-    return false;
+    return std::vector<EndpointCount>{};
   }
   absl::Status Poison(const OutcomeRecord& outcome) override {
     return Note(absl::StrCat("poison ", NumberOf(outcome)));

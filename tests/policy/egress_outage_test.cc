@@ -14,7 +14,8 @@ class EgressOutageTest : public ::testing::Test {
  protected:
   // Hosts `first` to `first + count - 1` were tried.
   void Tried(int first, int count, bool unreachable, Instant now = kNow) {
-    for (int n = first; n < first + count; ++n) outage_.Add(absl::StrCat("h", n), unreachable, now);
+    for (int n = first; n < first + count; ++n)
+      outage_.Add(absl::StrCat("h", n), absl::StrCat("org", n), unreachable, now);
   }
 
   EgressOutage outage_;
@@ -37,7 +38,8 @@ TEST_F(EgressOutageTest, NinetyPercentAreEnoughAndLessAreNot) {
   Tried(18, 2, false);
   EXPECT_TRUE(outage_.InOutage(kNow));
   EgressOutage other;
-  for (int n = 0; n < 20; ++n) other.Add(absl::StrCat("h", n), n < 17, kNow);
+  for (int n = 0; n < 20; ++n)
+    other.Add(absl::StrCat("h", n), absl::StrCat("org", n), n < 17, kNow);
   EXPECT_FALSE(other.InOutage(kNow));
 }
 
@@ -53,7 +55,8 @@ TEST_F(EgressOutageTest, OnlyTheLastTenSecondsCount) {
   EXPECT_TRUE(outage_.InOutage(kNow + absl::Seconds(10)));
   EgressOutage other;
   for (int n = 0; n < 10; ++n) {
-    other.Add(absl::StrCat("h", n), true, n < 5 ? kNow : kNow + absl::Seconds(10));
+    other.Add(absl::StrCat("h", n), absl::StrCat("org", n), true,
+              n < 5 ? kNow : kNow + absl::Seconds(10));
   }
   EXPECT_FALSE(other.InOutage(kNow + absl::Seconds(10) + absl::Nanoseconds(1)));
 }
@@ -92,6 +95,18 @@ TEST_F(EgressOutageTest, AFewHostsThatStayDownDoNotKeepItAlive) {
   EXPECT_FALSE(outage_.InOutage(kNow + absl::Seconds(62)));
 }
 
+TEST_F(EgressOutageTest, OneOrgWhoseHostsDoNotExistIsNoOutageOfOthers) {
+  for (int n = 0; n < 1000; ++n) outage_.Add(absl::StrCat("x", n), "mischief", true, kNow);
+  Tried(0, 3, false);
+  EXPECT_FALSE(outage_.InOutage(kNow));
+  // Alone, it cannot be told from an outage; another org's first answer ends that.
+  EgressOutage alone;
+  for (int n = 0; n < 1000; ++n) alone.Add(absl::StrCat("x", n), "mischief", true, kNow);
+  EXPECT_TRUE(alone.InOutage(kNow));
+  alone.Add("well", "other", false, kNow + absl::Seconds(1));
+  EXPECT_FALSE(alone.InOutage(kNow + absl::Seconds(1)));
+}
+
 TEST_F(EgressOutageTest, NobodyWaitsForAVerdictWhereFewHostsAreKnown) {
   Tried(0, 9, false);
   EXPECT_FALSE(outage_.Wary(kNow));
@@ -102,7 +117,7 @@ TEST_F(EgressOutageTest, NobodyWaitsForAVerdictWhereFewHostsAreKnown) {
 }
 
 TEST_F(EgressOutageTest, HostsThatAreStillExpectedToAnswerMakeOneWary) {
-  for (int n = 0; n < 10; ++n) outage_.Expect(absl::StrCat("h", n), kNow);
+  for (int n = 0; n < 10; ++n) outage_.Expect(absl::StrCat("h", n), "org", kNow);
   EXPECT_TRUE(outage_.Wary(kNow));
   // But they say nothing yet.
   Tried(0, 1, true);

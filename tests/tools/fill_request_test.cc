@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "postrider/v1/api_key_service.pb.h"
 #include "postrider/v1/delivery_service.pb.h"
 #include "postrider/v1/endpoint_service.pb.h"
 #include "postrider/v1/event_service.pb.h"
@@ -125,6 +126,13 @@ TEST(FillRequestTest, RefusesAnEmptyValueElsewhere) {
       std::string(
           Fill<v1::ListDeliveriesRequest>({"delivery", "list", "--endpoint="}).status().message()),
       "--endpoint has an empty value");
+}
+
+TEST(FillRequestTest, ReadsEnumsThatAreGivenSeveralTimes) {
+  const auto request = Fill<v1::CreateApiKeyRequest>(
+      {"key", "create", "--scope=publish", "--scope=READ", "--org=org_1"});
+  ASSERT_TRUE(request.ok()) << request.status();
+  EXPECT_THAT(request->api_key().scopes(), ElementsAre(v1::SCOPE_PUBLISH, v1::SCOPE_READ));
 }
 
 TEST(FillRequestTest, ReadsEnumsInAnyCaseAndTimes) {

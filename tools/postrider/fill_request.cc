@@ -49,7 +49,9 @@ absl::Status SetEnum(const Place& place, absl::string_view value) {
     const EnumValueDescriptor* candidate = place.field->enum_type()->value(i);
     names.push_back(EnumText(*candidate));
     if (names.back() != wanted) continue;
-    place.message->GetReflection()->SetEnum(place.message, place.field, candidate);
+    const auto* reflection = place.message->GetReflection();
+    place.field->is_repeated() ? reflection->AddEnum(place.message, place.field, candidate)
+                               : reflection->SetEnum(place.message, place.field, candidate);
     return absl::OkStatus();
   }
   return absl::InvalidArgumentError(

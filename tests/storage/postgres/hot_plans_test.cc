@@ -123,7 +123,8 @@ class HotPlansTest : public PlansTest {
                                             "AND lease_token = 1 LIMIT 1")) {
       late.attempt.delivery_id = DeliveryId{UlidOf(row[0])};
     }
-    ExpectCheap("record_late", {10, 200}, [&] { ASSERT_TRUE(s.dispatch.RecordLate(late).ok()); });
+    ExpectCheap("record_late", {10, 200},
+                [&] { ASSERT_TRUE(s.dispatch.RecordLate(late, {}).ok()); });
 
     ExpectCheap("totals_add", {10, 200}, [&] {
       ASSERT_TRUE(s.dispatch

@@ -27,9 +27,10 @@ class LateOutcomeTest : public StoreTest {
 
   // Whether it counts for its endpoint.
   bool RecordLate(const OutcomeRecord& outcome) {
-    const auto counts = dispatch_.RecordLate(outcome);
+    const EndpointTally one_failure{outcome.attempt.endpoint_id, 1, 1, 1};
+    const auto counts = dispatch_.RecordLate(outcome, {one_failure});
     EXPECT_TRUE(counts.ok()) << counts.status();
-    return counts.ok() && *counts;
+    return counts.ok() && !counts->empty();
   }
 
   std::vector<std::string> Log() {
@@ -171,7 +172,7 @@ TEST_F(LateOutcomeTest, AnAttemptWhoseEndpointWasDeletedUnderItIsLoggedOnce) {
   const EndpointId endpoint = NewEndpoint();
   const Leased leased = Lease(1).at(0);
   ASSERT_TRUE(endpoints_.Delete(endpoint).ok());
-  EXPECT_TRUE(RecordLate(OutcomeOf(leased, AttemptOutcome::kSucceeded)));
+  EXPECT_FALSE(RecordLate(OutcomeOf(leased, AttemptOutcome::kSucceeded)));  // nobody's counter
   EXPECT_THAT(Log(), ElementsAre("1|1|200|"));
   EXPECT_THAT(Closed(), ElementsAre("5|5|1|"));
 }

@@ -22,8 +22,8 @@ class PoisonTest : public StoreTest {
  protected:
   PoisonTest() {
     Execute(
-        "INSERT INTO nodes (node_no, node_id, epoch) OVERRIDING SYSTEM VALUE "
-        "VALUES (1, 'a', 1), (2, 'b', 1)");
+        "INSERT INTO nodes (node_no, node_id, epoch, heartbeat_time) OVERRIDING SYSTEM VALUE "
+        "VALUES (1, 'a', 1, now() - interval '1 minute'), (2, 'b', 1, now())");
   }
 
   // Node 1 dies and another one takes over.

@@ -183,5 +183,20 @@ TEST_F(TakeOverTest, NodesThatTakeOverTogetherFreeEachLeaseOnce) {
             "600");
 }
 
+TEST_F(TakeOverTest, ANodeThatCameBackMeanwhileKeepsItsLeasesUnlessItStoppedOrStartedAnew) {
+  NewEndpoint();
+  LeaseTo(7, 1);
+  Execute("INSERT INTO nodes (node_no, node_id, epoch) OVERRIDING SYSTEM VALUE VALUES (7, 'a', 1)");
+  EXPECT_THAT(TakeOver({7}, {}), IsEmpty());
+  Execute("UPDATE nodes SET heartbeat_time = now() - interval '8.1 s'");
+  EXPECT_THAT(TakeOver({7}, {}), SizeIs(1));
+  LeaseTo(7, 1);
+  Execute("UPDATE nodes SET heartbeat_time = now(), stop_time = now()");
+  EXPECT_THAT(TakeOver({7}, {}), SizeIs(1));
+  LeaseTo(7, 1);
+  Execute("UPDATE nodes SET stop_time = NULL; INSERT INTO nodes (node_id, epoch) VALUES ('a', 2)");
+  EXPECT_THAT(TakeOver({7}, {}), SizeIs(1));
+}
+
 }  // namespace
 }  // namespace postrider
