@@ -43,7 +43,8 @@ INSERT INTO endpoint_secrets (endpoint_id, version, scheme, key_id, nonce, seale
 INSERT INTO subscriptions (env_no, pattern, endpoint_id)
   SELECT env_no, 't' || n % 100 || '.*', id FROM ep;
 INSERT INTO endpoint_changes (endpoint_id, kind) SELECT id, 1 FROM ep;
-INSERT INTO nodes (node_id, epoch) SELECT 'node' || n, 1 FROM generate_series(1, 4) AS n;
+INSERT INTO nodes (node_id, epoch, heartbeat_time)
+SELECT 'node' || n, 1, now() - (n = 3)::int * interval '1 minute' FROM generate_series(1, 4) AS n;
 
 -- An event every eight seconds, up to now.
 CREATE TABLE ev AS
