@@ -98,7 +98,7 @@ TEST_F(PurgeStoreTest, AnAbandonedAttemptIsCompletedWithoutItsAnswer) {
   const Leased lost = Lease(1).at(0);
   ASSERT_TRUE(dispatch_.TakeOver({1}, {}, 10, absl::Seconds(30)).ok());
   Purge(lost.event_id);
-  ASSERT_TRUE(dispatch_.RecordLate(AnsweredOutcome(lost)).ok());
+  ASSERT_TRUE(dispatch_.RecordLate(AnsweredOutcome(lost), {}).ok());
   EXPECT_THAT(Rows("SELECT outcome, http_status, length(response_headers), length(response_body), "
                    "response_body_truncated FROM attempts"),
               ElementsAre("2|500|0|0|t"));
