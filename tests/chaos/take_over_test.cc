@@ -1,6 +1,12 @@
-// A dead node's work is with others within 10 s.
+// A dead node's work is with others within 10 s, and a node that was stopped for long starts
+// nothing of what others have taken over meanwhile.
 
+#include <signal.h>
+
+#include <set>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "absl/time/clock.h"
 #include "tests/support/engine_test.h"
@@ -48,6 +54,52 @@ TEST_F(TakeOverTest, TheWorkOfADeadNodeGoesOnWithinTenSeconds) {
   EXPECT_LT(taken, kTakenOverWithin);
   receiver_.Release();
   EXPECT_TRUE(caller.WaitUntilIdle(endpoint));
+}
+
+TEST_F(TakeOverTest, ANodeThatWasStoppedForLongStartsNothingThatOthersTookOver) {
+  constexpr int kWaiting = 20;
+  Caller caller(first_->api());
+  v1::Endpoint endpoint = caller.EndpointAt(receiver_.Url());
+  endpoint.set_max_in_flight(2);
+  const std::string endpoint_id = caller.Create(endpoint).id();
+  receiver_.AlwaysAnswer(Answer{.delay = absl::Milliseconds(400)});
+  for (int i = 0; i < kWaiting; ++i) caller.PublishEvent();
+  first_->program().Signal(SIGSTOP);
+  caller.Use(second_->api());
+  // Whatever the stopped one had is delivered by the other one.
+  EXPECT_TRUE(caller.WaitUntilIdle(endpoint_id, absl::Seconds(40)));
+  const size_t received = receiver_.Requests().size();
+  first_->program().Signal(SIGCONT);
+  EXPECT_TRUE(receiver_.StaysAt(received, absl::Seconds(4)));
+  std::set<std::string> events;
+  for (const ReceivedRequest& request : receiver_.Requests()) events.insert(request.WebhookId());
+  EXPECT_EQ(events.size(), size_t{kWaiting});
+  // Beyond one of each only what was in flight when it was stopped.
+  EXPECT_LE(received, size_t{kWaiting + 2});
+}
+
+TEST_F(TakeOverTest, WhatANodeAcceptsBeforeItKnowsThatItWasThoughtDeadIsSentOnce) {
+  Caller caller(first_->api());
+  const std::string endpoint = caller.CreateAt(receiver_.Url()).id();
+  caller.PublishEvent();
+  ASSERT_TRUE(caller.WaitUntilIdle(endpoint));
+  ASSERT_EQ(receiver_.Requests().size(), 1u);
+  first_->program().Signal(SIGSTOP);
+  // These wait in its sockets until it goes on, and are the first that it does then.
+  std::vector<std::thread> publishers;
+  for (int i = 0; i < 8; ++i) {
+    publishers.emplace_back([&] { Caller(first_->api(), caller.org()).PublishEvent(); });
+  }
+  EXPECT_TRUE(WaitUntil([this] {
+    return database().Value(
+               "SELECT count(*) FROM nodes WHERE heartbeat_time < now() - interval '9 s'") == "1";
+  }));
+  first_->program().Signal(SIGCONT);
+  for (std::thread& publisher : publishers) publisher.join();
+  Caller other(second_->api(), caller.org());
+  EXPECT_TRUE(other.WaitUntilIdle(endpoint, absl::Seconds(40)));
+  EXPECT_EQ(receiver_.WaitForRequests(9).size(), 9u);
+  EXPECT_TRUE(receiver_.StaysAt(9, absl::Seconds(4)));
 }
 
 }  // namespace
