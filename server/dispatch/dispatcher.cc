@@ -182,7 +182,7 @@ void Dispatcher::AddNews(EndpointNews news) {
     if (it == lanes_.end()) continue;
     Lane& lane = it->second;
     // What was leased since the look began was not canceled before; the rest is claimed again.
-    lane.leases_from = std::max(lane.leases_from, news.validated_at);
+    lane.leases_from = std::max(lane.leases_from, news.looked_at);
     const size_t waiting = lane.queue.size();
     ReleaseLost(lane, now_);
     lane.backlogged |= lane.queue.size() < waiting;

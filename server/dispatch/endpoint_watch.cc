@@ -51,6 +51,7 @@ void EndpointWatch::Poll(bool check_changes, Instant started) {
       (change.cancels ? canceled_ : wanted_).insert(change.endpoint_id);
     }
     seen_ = std::move(given);
+    looked_at_ = started;
     // A position is noted only now that its changes are among the wanted.
     position_ = changes->position;
   }
@@ -84,6 +85,7 @@ void EndpointWatch::Poll(bool check_changes, Instant started) {
   news_.canceled.assign(canceled_.begin(), canceled_.end());
   canceled_.clear();
   news_.validated_at = validated_at_;
+  news_.looked_at = looked_at_;
   on_news_(std::exchange(news_, {}));
 }
 

@@ -60,6 +60,8 @@ struct EndpointNews {
   std::vector<EndpointId> canceled;
   // Everything read before, and not among the targets, is unchanged as of then.
   Instant validated_at = -absl::InfiniteDuration();
+  // When the look that found the canceled ones began: what was leased later is not among them.
+  Instant looked_at = -absl::InfiniteDuration();
 };
 
 // FAILED_PRECONDITION or DATA_LOSS when the headers or all secrets do not open: the master key is

@@ -1,5 +1,5 @@
-// How what is sealed is bound to its place at rest: secrets and headers of endpoints, and answers that
-// show an API key. What seals and what opens must agree.
+// How what is sealed is bound to its place at rest: secrets and headers of endpoints, and answers
+// that show an API key. What seals and what opens must agree.
 
 #ifndef POSTRIDER_SERVER_SECURITY_ENDPOINT_SEAL_H_
 #define POSTRIDER_SERVER_SECURITY_ENDPOINT_SEAL_H_

@@ -200,7 +200,7 @@ TEST_F(BacklogTest, WhatWaitsOfAnEndpointIsGivenBackWhenSomeOfItWasCanceled) {
   Advance(absl::Milliseconds(1));
   // What was leased since the look began cannot be what was canceled before.
   AddWork(1, 13, 1);
-  dispatcher_->AddNews({{}, {EndpointNo(1), EndpointNo(2), EndpointNo(3)}, now_});
+  dispatcher_->AddNews({{}, {EndpointNo(1), EndpointNo(2), EndpointNo(3)}, now_, now_});
   const Turn turn = Run();
   EXPECT_THAT(DeliveriesOf(turn.releases), ElementsAre(11, 12));
   AnswerAll(first.requests, 200);
@@ -215,7 +215,7 @@ TEST_F(BacklogTest, WhatAClaimBroughtFromBeforeTheCancelIsGivenBackToo) {
   const std::vector<ClaimOrder> orders = Open(4);
   std::vector<WorkItem> items = Items(1, 100, 2);
   Advance(absl::Milliseconds(1));
-  dispatcher_->AddNews({{}, {EndpointNo(1)}, now_});
+  dispatcher_->AddNews({{}, {EndpointNo(1)}, now_, now_});
   dispatcher_->AddClaimed(orders, std::move(items));
   const Turn turn = Run();
   EXPECT_THAT(turn.requests, IsEmpty());

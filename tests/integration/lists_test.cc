@@ -186,5 +186,58 @@ TEST_F(ListsTest, DeliveriesCanBeFilteredByTime) {
             (std::vector<std::string>{deliveries[2].id(), deliveries[1].id()}));
 }
 
+TEST_F(ListsTest, APageOfEndpointsStopsAt3MiB) {
+  constexpr int kEndpoints = 150;  // of 28 KiB each
+  constexpr size_t kMaxPageBytes = 3 * 1024 * 1024;
+  v1::Endpoint endpoint = EndpointAt(receiver_.Url());
+  for (int i = 0; i < 50; ++i) {
+    (*endpoint.mutable_metadata())[absl::StrCat(std::string(60, 'k'), i)] = std::string(512, 'v');
+  }
+  for (int i = 0; i < kEndpoints; ++i) Create(endpoint);
+  v1::ListEndpointsRequest request;
+  request.set_org_id(org());
+  request.set_page_size(1000);
+  int count = 0;
+  int pages = 0;
+  do {
+    const Reply<v1::ListEndpointsResponse> page = api().ListEndpoints(request);
+    ASSERT_TRUE(page.ok()) << ToText(page.status);
+    ASSERT_GT(page->endpoints_size(), 0);
+    EXPECT_LE(page->ByteSizeLong(), kMaxPageBytes);
+    count += page->endpoints_size();
+    ++pages;
+    request.set_page_token(page->next_page_token());
+  } while (!request.page_token().empty());
+  EXPECT_EQ(count, kEndpoints);
+  EXPECT_EQ(pages, 2);
+}
+
+TEST_F(ListsTest, APageOfAttemptsStopsAt3MiB) {
+  constexpr int kAttempts = 900;  // of 4 KiB each
+  constexpr size_t kMaxPageBytes = 3 * 1024 * 1024;
+  receiver_.AlwaysAnswer(Answer{.body = std::string(4096, 'x')});
+  const std::string endpoint = CreateAt(receiver_.Url()).id();
+  v1::BatchPublishRequest batch;
+  for (int i = 0; i < kAttempts; ++i) *batch.add_requests() = Event();
+  ASSERT_TRUE(api().BatchPublish(batch).ok());
+  ASSERT_TRUE(WaitUntilIdle(endpoint));
+  v1::ListAttemptsRequest request;
+  request.set_endpoint_id(endpoint);
+  request.set_page_size(1000);
+  int count = 0;
+  int pages = 0;
+  do {
+    const Reply<v1::ListAttemptsResponse> page = api().ListAttempts(request);
+    ASSERT_TRUE(page.ok()) << ToText(page.status);
+    ASSERT_GT(page->attempts_size(), 0);
+    EXPECT_LE(page->ByteSizeLong(), kMaxPageBytes);
+    count += page->attempts_size();
+    ++pages;
+    request.set_page_token(page->next_page_token());
+  } while (!request.page_token().empty());
+  EXPECT_EQ(count, kAttempts);
+  EXPECT_EQ(pages, 2);
+}
+
 }  // namespace
 }  // namespace postrider::testing

@@ -1,0 +1,205 @@
+// Group commit: who goes together, who stays behind, and what each call is told.
+
+#include "server/publish/committer.h"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace postrider::publish {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+using Results = absl::StatusOr<std::vector<AcceptResult>>;
+
+// Accepts everything, unless `say` says otherwise of a batch ("a b" is one with events of these
+// types).
+struct Book {
+  std::vector<std::string> batches;
+  std::function<absl::Status(const std::string&)> say;
+  std::function<AcceptResult::Status(const NewEvent&)> status_of;
+};
+
+class FakeAcceptor : public EventAcceptor {
+ public:
+  explicit FakeAcceptor(Book& book) : book_(book) {}
+
+  Results Accept(const std::vector<NewEvent>& events, const std::vector<int32_t>&,
+                 const FanOutLease&) override {
+    const std::string batch = absl::StrJoin(
+        events, " ", [](std::string* out, const NewEvent& event) { out->append(event.type); });
+    book_.batches.push_back(batch);
+    if (book_.say) {
+      if (absl::Status status = book_.say(batch); !status.ok()) return status;
+    }
+    std::vector<AcceptResult> results(events.size());
+    for (size_t i = 0; i < events.size() && book_.status_of; ++i) {
+      results[i].status = book_.status_of(events[i]);
+    }
+    return results;
+  }
+
+ private:
+  Book& book_;
+};
+
+class CommitterTest : public ::testing::Test {
+ protected:
+  // A call with events of these types; what it is told is noted as "a OK" or "a UNAVAILABLE".
+  Submission Call(const std::vector<std::string>& types, const std::string& key = "",
+                  Instant deadline = absl::InfiniteDuration()) {
+    Submission call;
+    for (const std::string& type : types) {
+      NewEvent event;
+      event.tenant = {"org", "env"};
+      event.type = type;
+      event.idempotency_key = key;
+      event.body = std::make_shared<const std::string>("{}");
+      call.events.push_back(std::move(event));
+    }
+    call.deadline = deadline;
+    call.done = [this, name = types[0]](Results results) {
+      told_.push_back(absl::StrCat(name, " ", absl::StatusCodeToString(results.status().code())));
+      if (!results.ok()) message_ = std::string(results.status().message());
+    };
+    return call;
+  }
+  void Admit(Submission call) {
+    ASSERT_TRUE(committer_.Admit(call).ok());
+    admitted_.push_back(std::move(call));
+  }
+  // Steps until nothing waits.
+  void Run() {
+    while (committer_.Step(std::exchange(admitted_, {})) < absl::InfiniteDuration()) {
+    }
+  }
+
+  static CommitLimits Limits() {
+    CommitLimits limits;
+    limits.max_waiting_events = 6;
+    limits.max_batch_events = 3;
+    return limits;
+  }
+
+  Instant now_ = absl::Seconds(100);
+  DatabaseClock clock_{[this] { return now_; }};
+  Book book_;
+  std::vector<std::string> told_;
+  std::string message_;
+  std::vector<Submission> admitted_;
+  int accepted_ = 0;
+  Committer committer_{std::make_unique<FakeAcceptor>(book_), Limits(),
+                       [] { return FanOutLease(); },
+                       [this](const std::vector<NewEvent>& events, const auto&, Instant) {
+                         accepted_ += static_cast<int>(events.size());
+                       },
+                       clock_};
+};
+
+TEST_F(CommitterTest, WhoeverWaitsGoesTogetherUpToTheLimit) {
+  for (const char* type : {"a", "b", "c", "d"}) Admit(Call({type}));
+  Run();
+  EXPECT_THAT(book_.batches, ElementsAre("a b c", "d"));
+  EXPECT_THAT(told_, ElementsAre("a OK", "b OK", "c OK", "d OK"));
+  EXPECT_EQ(accepted_, 4);
+}
+
+TEST_F(CommitterTest, TheEventsOfACallStayTogetherHoweverManyTheyAre) {
+  Admit(Call({"a", "a", "a", "a", "a"}));
+  Admit(Call({"b"}));
+  Run();
+  EXPECT_THAT(book_.batches, ElementsAre("a a a a a", "b"));
+}
+
+TEST_F(CommitterTest, MoreThanMayWaitIsRefusedUntilThereIsRoom) {
+  for (int i = 0; i < 6; ++i) Admit(Call({"a"}));
+  EXPECT_TRUE(absl::IsResourceExhausted(committer_.Admit(Call({"b"}))));
+  Run();
+  EXPECT_TRUE(committer_.Admit(Call({"b"})).ok());
+}
+
+TEST_F(CommitterTest, ACallWhoseDeadlinePassedIsNotStored) {
+  Admit(Call({"late"}, "", now_));
+  Admit(Call({"a"}, "", now_ + absl::Nanoseconds(1)));
+  Run();
+  EXPECT_THAT(book_.batches, ElementsAre("a"));
+  EXPECT_THAT(told_, ::testing::UnorderedElementsAre("late DEADLINE_EXCEEDED", "a OK"));
+  EXPECT_THAT(message_, HasSubstr("nothing was stored"));
+}
+
+TEST_F(CommitterTest, ASecondCallUnderAKeyWaitsForTheFirst) {
+  Admit(Call({"a"}, "key"));
+  Admit(Call({"b"}, "key"));
+  Admit(Call({"c"}, "other"));
+  Run();
+  EXPECT_THAT(book_.batches, ElementsAre("a c", "b"));
+}
+
+TEST_F(CommitterTest, OneCallThatIsRefusedDoesNotFailTheOthers) {
+  book_.say = [](const std::string& batch) {
+    return batch.find('x') == std::string::npos ? absl::OkStatus() : absl::InternalError("no");
+  };
+  for (const char* type : {"a", "x", "b"}) Admit(Call({type}));
+  Run();
+  EXPECT_THAT(told_, ElementsAre("a OK", "x INTERNAL", "b OK"));
+}
+
+TEST_F(CommitterTest, ACallThatFansOutTooFarIsToldToBeSmaller) {
+  book_.say = [](const std::string& batch) {
+    return batch.find('x') == std::string::npos ? absl::OkStatus() : absl::OutOfRangeError("far");
+  };
+  Admit(Call({"x"}));
+  Admit(Call({"a"}));
+  Run();
+  EXPECT_THAT(told_, ElementsAre("x FAILED_PRECONDITION", "a OK"));
+  EXPECT_THAT(message_, HasSubstr("smaller batches"));
+}
+
+TEST_F(CommitterTest, AnUnknownOutcomeIsUnavailableForAllOfABatch) {
+  book_.say = [](const std::string&) { return absl::DeadlineExceededError("hung"); };
+  Admit(Call({"a"}));
+  Admit(Call({"b"}));
+  Run();
+  EXPECT_THAT(told_, ElementsAre("a UNAVAILABLE", "b UNAVAILABLE"));
+  EXPECT_EQ(accepted_, 0);
+}
+
+TEST_F(CommitterTest, WhoLostARaceForAKeyIsRunAgainAlone) {
+  int races = 2;
+  book_.status_of = [&races](const NewEvent& event) {
+    return event.type == "x" && races-- > 0 ? AcceptResult::Status::kRaced
+                                            : AcceptResult::Status::kAccepted;
+  };
+  Admit(Call({"a"}));
+  Admit(Call({"x"}, "key"));
+  Run();
+  EXPECT_THAT(book_.batches, ElementsAre("a x", "x", "x"));
+  EXPECT_THAT(told_, ElementsAre("a OK", "x OK"));
+}
+
+TEST_F(CommitterTest, ARaceThatNeverEndsIsGivenUp) {
+  book_.say = [](const std::string&) { return absl::AbortedError("raced"); };
+  Admit(Call({"a"}, "key"));
+  Run();
+  EXPECT_EQ(book_.batches.size(), 5u);
+  EXPECT_THAT(told_, ElementsAre("a ABORTED"));
+  EXPECT_THAT(message_, HasSubstr("nothing was stored"));
+}
+
+TEST_F(CommitterTest, NothingToDoIsNothing) {
+  EXPECT_EQ(committer_.Step({}), absl::InfiniteDuration());
+  EXPECT_THAT(book_.batches, IsEmpty());
+}
+
+}  // namespace
+}  // namespace postrider::publish
