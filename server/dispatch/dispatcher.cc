@@ -181,8 +181,8 @@ void Dispatcher::AddNews(EndpointNews news) {
     const auto it = lanes_.find(id);
     if (it == lanes_.end()) continue;
     Lane& lane = it->second;
-    // What was leased since the look began was not canceled before; the rest is claimed again.
-    lane.leases_from = std::max(lane.leases_from, news.looked_at);
+    // What is leased from then on was not canceled before; the rest is claimed again.
+    lane.leases_from = std::max(lane.leases_from, news.canceled_by);
     const size_t waiting = lane.queue.size();
     ReleaseLost(lane, now_);
     lane.backlogged |= lane.queue.size() < waiting;

@@ -44,16 +44,23 @@ void EndpointWatch::Poll(bool check_changes, Instant started) {
                            {{"error", std::string(changes.status().message())}});
       return;
     }
+    canceled_by_ = clock_.Monotonic();
     absl::flat_hash_set<int64_t> given;
     for (const EndpointChange& change : changes->changes) {
       given.insert(change.change_no);
-      if (seen_.contains(change.change_no) || !known_.contains(change.endpoint_id)) continue;
-      (change.cancels ? canceled_ : wanted_).insert(change.endpoint_id);
+      if (seen_.contains(change.change_no)) continue;
+      if (change.cancels) {
+        // Also when it is not read yet: its deliveries may wait for that.
+        canceled_.insert(change.endpoint_id);
+      } else if (known_.contains(change.endpoint_id)) {
+        wanted_.insert(change.endpoint_id);
+      }
     }
     seen_ = std::move(given);
     looked_at_ = started;
     // A position is noted only now that its changes are among the wanted.
     position_ = changes->position;
+    validated_at_ = started;  // told when all that changed was read, by whichever call
   }
   // What was read is told when all of it was: kept until then.
   while (!wanted_.empty()) {
@@ -81,9 +88,9 @@ void EndpointWatch::Poll(bool check_changes, Instant started) {
       news_.targets.push_back(*std::move(target));
     }
   }
-  if (check_changes) validated_at_ = started;
   news_.canceled.assign(canceled_.begin(), canceled_.end());
   canceled_.clear();
+  news_.canceled_by = canceled_by_;
   news_.validated_at = validated_at_;
   news_.looked_at = looked_at_;
   on_news_(std::exchange(news_, {}));

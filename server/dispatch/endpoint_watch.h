@@ -49,6 +49,7 @@ class EndpointWatch {
   absl::flat_hash_set<EndpointId> known_;     // followed: those that the dispatcher has
   absl::flat_hash_set<EndpointId> canceled_;  // not told yet
   EndpointNews news_;                         // read, not told yet
+  Instant canceled_by_ = -absl::InfiniteDuration();
   Instant validated_at_ = -absl::InfiniteDuration();
   Instant looked_at_ = -absl::InfiniteDuration();  // for changes
   Instant next_poll_ = -absl::InfiniteDuration();

@@ -198,7 +198,7 @@ TEST_F(BacklogTest, WhatWaitsOfAnEndpointIsGivenBackWhenSomeOfItWasCanceled) {
   const Turn first = Run();
   ASSERT_THAT(first.requests, SizeIs(2));
   Advance(absl::Milliseconds(1));
-  // What was leased since the look began cannot be what was canceled before.
+  // What was leased since that was known cannot be what was canceled before.
   AddWork(1, 13, 1);
   dispatcher_->AddNews({{}, {EndpointNo(1), EndpointNo(2), EndpointNo(3)}, now_, now_});
   const Turn turn = Run();
