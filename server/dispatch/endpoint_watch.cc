@@ -57,7 +57,6 @@ void EndpointWatch::Poll(bool check_changes, Instant started) {
       }
     }
     seen_ = std::move(given);
-    looked_at_ = started;
     // A position is noted only now that its changes are among the wanted.
     position_ = changes->position;
     validated_at_ = started;  // told when all that changed was read, by whichever call
@@ -92,7 +91,6 @@ void EndpointWatch::Poll(bool check_changes, Instant started) {
   canceled_.clear();
   news_.canceled_by = canceled_by_;
   news_.validated_at = validated_at_;
-  news_.looked_at = looked_at_;
   on_news_(std::exchange(news_, {}));
 }
 

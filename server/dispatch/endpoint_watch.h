@@ -51,7 +51,6 @@ class EndpointWatch {
   EndpointNews news_;                         // read, not told yet
   Instant canceled_by_ = -absl::InfiniteDuration();
   Instant validated_at_ = -absl::InfiniteDuration();
-  Instant looked_at_ = -absl::InfiniteDuration();  // for changes
   Instant next_poll_ = -absl::InfiniteDuration();
 };
 

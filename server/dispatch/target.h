@@ -58,11 +58,9 @@ struct EndpointNews {
   std::vector<std::shared_ptr<const Target>> targets;  // those that were read
   // Deliveries of these were canceled one by one: what waits here may be among them.
   std::vector<EndpointId> canceled;
-  Instant canceled_by = -absl::InfiniteDuration();  // when that was known: later leases are good
   // Everything read before, and not among the targets, is unchanged as of then.
   Instant validated_at = -absl::InfiniteDuration();
-  // When the look that found the canceled ones began: what was leased later is not among them.
-  Instant looked_at = -absl::InfiniteDuration();
+  Instant canceled_by = -absl::InfiniteDuration();  // when that was known: later leases are good
 };
 
 // FAILED_PRECONDITION or DATA_LOSS when the headers or all secrets do not open: the master key is
