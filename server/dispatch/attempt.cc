@@ -33,7 +33,6 @@ http::Request MakeRequest(uint64_t flight, const WorkItem& item, const Target& t
   request.id = flight;
   request.url = target.url;
   request.body = item.body;
-  request.start_by = item.hold_until;
   request.timeout = target.timeout;
   request.connect_timeout = target.connect_timeout;
   request.headers.reserve(target.headers.size() + 6);

@@ -9,6 +9,8 @@ namespace postrider::dispatch {
 namespace {
 
 constexpr absl::Duration kSweepInterval = absl::Seconds(1);
+// A change holds for every attempt that starts longer after its answer (SEMANTICS, "Delivery").
+constexpr absl::Duration kStartWithin = absl::Seconds(1);
 constexpr absl::Duration kVerdictInterval = absl::Milliseconds(20);
 
 // The same on every node and in every build, which absl::Hash is not.
@@ -214,7 +216,8 @@ void Dispatcher::End(Ended ended) {
     const EndpointId id = ended.flight.item.endpoint_id;
     Lane& lane = LaneOf(id);
     turn_.releases.push_back({ended.flight.item.id, ended.flight.item.lease_token});
-    lane.admission.OnNeutral();
+    lane.admission.OnNotStarted();
+    lane.backlogged = true;
     MakeReady(id, lane);
     UpdateCounts(id, lane);
     return;
@@ -379,6 +382,9 @@ void Dispatcher::Start(EndpointId id, Lane& lane, Instant now, absl::Time databa
   }
   outage_.Expect(target.url.host(), target.org_id, now);
   turn_.requests.push_back(MakeRequest(number, item, target, database_now, std::move(signature)));
+  // Inside the HTTP loop it may still wait for a turn, but not until changes of the endpoint or its
+  // signature's time are too old.
+  turn_.requests.back().start_by = std::min(item.hold_until, validated_at_ + kStartWithin);
   item.body.reset();
   const bool failing = lane.admission.consecutive_failures() > 0;
   slots_.OnStart(failing);

@@ -73,4 +73,9 @@ void Admission::OnFailure(const AdmissionRules& rules, Instant now) {
 
 void Admission::OnNeutral() { --in_flight_; }
 
+void Admission::OnNotStarted() {
+  --in_flight_;
+  adaptive_limit_ = std::min(adaptive_limit_, std::max(1, in_flight_));
+}
+
 }  // namespace postrider::policy

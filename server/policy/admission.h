@@ -37,6 +37,9 @@ class Admission {
   void OnFailure(const AdmissionRules& rules, Instant now);
   // An attempt that counts neither way ended.
   void OnNeutral();
+  // One that was to start did not get its turn in time: no more at once than those that did, until
+  // successes raise the limit again.
+  void OnNotStarted();
   // What the database says the counter is (it counts for the whole cluster).
   void SetConsecutiveFailures(int count) { consecutive_failures_ = count; }
 

@@ -238,5 +238,19 @@ TEST(AdmissionTest, InFlightNeverExceedsTheLimitAtAnyStart) {
   }
 }
 
+TEST(AdmissionTest, WhatDidNotGetItsTurnLowersTheLimitToWhatDid) {
+  Admission admission;
+  const AdmissionRules rules = Rules(32);
+  for (int i = 0; i < 10; ++i) admission.OnStart(rules, kNow);
+  for (int i = 0; i < 7; ++i) admission.OnNotStarted();
+  EXPECT_EQ(admission.in_flight(), 3);
+  EXPECT_EQ(admission.Limit(rules), 3);
+  EXPECT_EQ(admission.consecutive_failures(), 0);
+  for (int i = 0; i < 3; ++i) admission.OnNotStarted();
+  EXPECT_EQ(admission.Limit(rules), 1);
+  Succeed(admission, rules, 5);
+  EXPECT_EQ(admission.Limit(rules), 6);
+}
+
 }  // namespace
 }  // namespace postrider::policy
