@@ -1,5 +1,6 @@
 // postriderd: the server.
 
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -76,6 +77,11 @@ int Reseal(const postrider::config::Config& config) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // Large messages are given back to the system as soon as they are free. Otherwise glibc learns
+  // from the first one to keep them, in an arena of each thread, and a burst would never leave
+  // again.
+  mallopt(M_MMAP_THRESHOLD, 128 << 10);
+
   namespace config = postrider::config;
   ForbidCoreFiles();
   SkipDeadlockDetection();

@@ -34,7 +34,7 @@ struct Submission {
 
 struct CommitLimits {
   size_t max_waiting_events = 20000;
-  int64_t max_waiting_bytes = int64_t{128} << 20;
+  int64_t max_waiting_bytes = int64_t{96} << 20;
   size_t max_batch_events = 500;  // one call's events stay together, however many
   int64_t max_batch_bytes = int64_t{8} << 20;
 };

@@ -112,7 +112,7 @@ TEST_F(DatabaseFaultsTest, AHungDatabaseMakesManyCallersWaitInBoundedMemory) {
   for (std::thread& thread : threads) thread.join();
   EXPECT_GT(refused, 0);
   RecordProperty("most_mebibytes", std::to_string((most - before) / kMebibyte));
-  // 128 MiB may wait for the committer; each is also held by gRPC as it came.
+  // 96 MiB may wait for the committer; each is also held by gRPC as it came.
   EXPECT_LT(most - before, 400 * kMebibyte) << refused << " of " << calls << " refused";
   EXPECT_TRUE(IsAcceptedWithin(caller, kResumes));
 }
