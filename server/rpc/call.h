@@ -35,6 +35,12 @@ bool ParseRequest(const grpc::ByteBuffer& bytes, Request& request) {
          input.ConsumedEntireMessage();
 }
 
+// Lets go of a request's bytes once they are parsed; gRPC would keep them until the call ends, and
+// Publish calls wait. gRPC owns the buffer, which is not const, and does not read it again.
+inline void ReleaseBytes(const grpc::ByteBuffer& bytes) {
+  const_cast<grpc::ByteBuffer&>(bytes).Clear();
+}
+
 template <typename Response>
 grpc::Status WriteResponse(const Response& response, grpc::ByteBuffer* bytes) {
   bool own_buffer = false;

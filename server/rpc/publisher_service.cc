@@ -20,6 +20,7 @@ grpc::ServerUnaryReactor* PublisherService::Publish(grpc::CallbackServerContext*
     reactor->Finish(Malformed());
     return reactor;
   }
+  ReleaseBytes(*in);
   calls_.Publish(
       request, PublishOrigin(*context, caller), WaitUntil(*context),
       [reactor, out, caller](const grpc::Status& status, const v1::BatchPublishResponse& response) {
@@ -43,6 +44,7 @@ grpc::ServerUnaryReactor* PublisherService::BatchPublish(grpc::CallbackServerCon
     reactor->Finish(Malformed());
     return reactor;
   }
+  ReleaseBytes(*in);
   calls_.Publish(
       request, PublishOrigin(*context, caller), WaitUntil(*context),
       [reactor, out, caller](const grpc::Status& status, const v1::BatchPublishResponse& response) {
