@@ -192,6 +192,7 @@ void Dispatcher::AddNews(EndpointNews news) {
     UpdateCounts(id, lane);
   }
   validated_at_ = news.validated_at;
+  next_verdict_ = now_;  // failures may have waited for this
 }
 
 void Dispatcher::AddResults(std::vector<http::Result> results, Instant now,
@@ -222,16 +223,21 @@ void Dispatcher::End(Ended ended) {
     UpdateCounts(id, lane);
     return;
   }
+  const bool unreachable = policy::IsUnreachable(*outcome);
   if (*outcome != AttemptOutcome::kBlocked) {
-    const bool unreachable = policy::IsUnreachable(*outcome);
     const Target& target = *ended.flight.target;
     outage_.Add(target.url.host(), target.org_id, unreachable, ended.end);
-    if (unreachable && (in_outage_ || outage_.Wary(ended.end))) {
-      held_.push_back(std::move(ended));
-      return;
-    }
   }
-  Settle(std::move(ended), Blame::kEndpoint);
+  const bool suspicious = unreachable && (in_outage_ || outage_.Wary(ended.end));
+  if (suspicious || (policy::IsFailure(*outcome) && !KnewEndpointsAt(ended.end))) {
+    held_.push_back(std::move(ended));
+  } else {
+    Settle(std::move(ended), Blame::kEndpoint);
+  }
+}
+
+bool Dispatcher::KnewEndpointsAt(Instant time) const {
+  return time - validated_at_ <= limits_.max_target_age;
 }
 
 void Dispatcher::Settle(Ended ended, Blame blame) {
@@ -259,6 +265,7 @@ void Dispatcher::Settle(Ended ended, Blame blame) {
 }
 
 // Says of failures that may be our own whose they are, and notices when an outage begins and ends.
+// Those of endpoints wait until it is known how these stood.
 void Dispatcher::SettleHeld(Instant now) {
   if ((held_.empty() && !in_outage_) || (now < next_verdict_ && !draining_)) return;
   next_verdict_ = now + kVerdictInterval;
@@ -270,10 +277,13 @@ void Dispatcher::SettleHeld(Instant now) {
   bool cleared = true;  // in order of their end: behind one that is not cleared no other is
   for (Ended& ended : waiting) {
     cleared = cleared && outage_.Cleared(ended.end);
-    const bool settled = ours || draining_ || cleared || now - ended.end >= policy::kOutageWindow ||
-                         now >= VerdictBy(ended.flight.item, *ended.flight.target);
-    if (settled) {
-      Settle(std::move(ended), ours ? Blame::kUs : Blame::kEndpoint);
+    const bool reached = !policy::IsUnreachable(*OutcomeOf(ended.result));
+    const bool blameless = ours && !reached;
+    const bool judged = reached || cleared || draining_ ||
+                        now - ended.end >= policy::kOutageWindow ||
+                        now >= VerdictBy(ended.flight.item, *ended.flight.target);
+    if (blameless || (judged && KnewEndpointsAt(ended.end))) {
+      Settle(std::move(ended), blameless ? Blame::kUs : Blame::kEndpoint);
     } else {
       held_.push_back(std::move(ended));
     }

@@ -4,7 +4,8 @@
 //
 // Endpoints are served in turn, one attempt each, so none holds up another. A delivery here is
 // leased to this node; it starts, or it is released when its turn does not come in time. A failure
-// that may be our own (policy/egress_outage.h) waits for its verdict before it is recorded.
+// that may be our own (policy/egress_outage.h) waits for its verdict before it is recorded; one
+// that ended when news of endpoints was old waits for news, because the schedule in force counts.
 
 #pragma once
 
@@ -169,6 +170,8 @@ class Dispatcher {
   void ServeReady(Instant now, absl::Time database_now);
   void ServeStarved();
   void End(Ended ended);
+  // Whether endpoints are here as they stood then, but for changes of the last moment.
+  bool KnewEndpointsAt(Instant time) const;
   void Settle(Ended ended, Blame blame);
   void SettleHeld(Instant now);
   void Sweep(Instant now);
@@ -187,7 +190,7 @@ class Dispatcher {
 
   policy::NodeSlots slots_;
   policy::EgressOutage outage_;
-  std::deque<Ended> held_;  // wait for a verdict, in order of their end
+  std::deque<Ended> held_;  // failures that wait for a verdict or for news, in order of their end
   bool in_outage_ = false;
   Instant next_verdict_ = -absl::InfiniteDuration();
   Instant next_probe_ = -absl::InfiniteDuration();

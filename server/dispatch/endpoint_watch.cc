@@ -82,7 +82,7 @@ void EndpointWatch::Poll(bool check_changes, Instant started) {
         POSTRIDER_LOG_RARELY(observe::Severity::kError, "cannot open the secrets of an endpoint",
                              {{"endpoint_id", stored.endpoint.id.ToText()},
                               {"error", std::string(target.status().message())}});
-        target = TargetWithoutSecrets(stored.endpoint);
+        target = TargetWithoutSecrets(stored.endpoint, defaults_);
       }
       news_.targets.push_back(*std::move(target));
     }

@@ -10,6 +10,8 @@ namespace {
 
 // After a beat that failed: sooner than a whole interval, there is not much time.
 constexpr absl::Duration kBeatAgain = absl::Milliseconds(250);
+// The first beat sets the clock: its error, half of this, is what a signature's time may be off by.
+constexpr absl::Duration kLongestFirstBeat = absl::Seconds(2);
 
 }  // namespace
 
@@ -62,6 +64,10 @@ absl::Status Heartbeat::Beat() {
   absl::StatusOr<HeartbeatAnswer> answer = store_->Heartbeat(self_.node_no);
   if (!answer.ok()) return answer.status();
   const Instant received = clock_.Monotonic();
+  if (last_renewal_ == -absl::InfiniteDuration() && received - sent > kLongestFirstBeat) {
+    return absl::DeadlineExceededError(
+        "PostgreSQL answers too slowly to tell the time by it: try again when it is faster");
+  }
   clock_.Synchronize(answer->database_time, sent, received);
   if (sent - last_renewal_ > 2 * kHeartbeatInterval) healthy_since_ = sent;
   healthy_since_ = std::min(healthy_since_, sent);

@@ -5,15 +5,30 @@
 #include "server/security/endpoint_seal.h"
 
 namespace postrider::dispatch {
+namespace {
 
-std::shared_ptr<const Target> TargetWithoutSecrets(const Endpoint& endpoint) {
+// What is no secret and needed also when nothing can be sent: attempts in flight may still end.
+std::shared_ptr<Target> Known(const Endpoint& endpoint, const DeliveryDefaults& defaults) {
+  const EndpointConfig& config = endpoint.config;
   auto target = std::make_shared<Target>();
   target->id = endpoint.id;
   target->org_id = endpoint.tenant.org_id;
   target->state = endpoint.state;
   target->revision = endpoint.revision;
   target->consecutive_failures = endpoint.consecutive_failures;
+  target->failure.retry.delays =
+      config.retry_schedule.empty() ? defaults.retry_schedule : config.retry_schedule;
+  target->failure.retry.retries_disabled = config.retries_disabled;
+  target->failure.disable_on_gone = defaults.disable_on_gone;
+  target->disable_threshold = config.disable_threshold.value_or(defaults.disable_threshold);
   return target;
+}
+
+}  // namespace
+
+std::shared_ptr<const Target> TargetWithoutSecrets(const Endpoint& endpoint,
+                                                   const DeliveryDefaults& defaults) {
+  return Known(endpoint, defaults);
 }
 
 absl::StatusOr<std::shared_ptr<const Target>> MakeTarget(const EndpointForDispatch& stored,
@@ -23,12 +38,7 @@ absl::StatusOr<std::shared_ptr<const Target>> MakeTarget(const EndpointForDispat
   const Endpoint& endpoint = stored.endpoint;
   const EndpointConfig& config = endpoint.config;
   const std::string id = endpoint.id.ToText();
-  auto target = std::make_shared<Target>();
-  target->id = endpoint.id;
-  target->org_id = endpoint.tenant.org_id;
-  target->state = endpoint.state;
-  target->revision = endpoint.revision;
-  target->consecutive_failures = endpoint.consecutive_failures;
+  const std::shared_ptr<Target> target = Known(endpoint, defaults);
 
   absl::StatusOr<http::ParsedUrl> url = http::CheckUrl(config.url, policy);
   if (url.ok()) {
@@ -64,17 +74,12 @@ absl::StatusOr<std::shared_ptr<const Target>> MakeTarget(const EndpointForDispat
   }
   if (target->secrets.empty() && !unopened.ok()) return unopened;
 
-  target->failure.retry.delays =
-      config.retry_schedule.empty() ? defaults.retry_schedule : config.retry_schedule;
-  target->failure.retry.retries_disabled = config.retries_disabled;
-  target->failure.disable_on_gone = defaults.disable_on_gone;
-  target->disable_threshold = config.disable_threshold.value_or(defaults.disable_threshold);
   target->max_in_flight = config.max_in_flight.value_or(defaults.max_in_flight);
   target->rate_per_second = config.rate_limit_per_second.value_or(0);
   target->timeout =
       std::min(config.timeout.value_or(defaults.attempt_timeout), defaults.attempt_timeout);
   target->connect_timeout = std::min(defaults.connect_timeout, target->timeout);
-  return std::shared_ptr<const Target>(std::move(target));
+  return std::shared_ptr<const Target>(target);
 }
 
 }  // namespace postrider::dispatch

@@ -70,8 +70,9 @@ absl::StatusOr<std::shared_ptr<const Target>> MakeTarget(const EndpointForDispat
                                                          const http::DestinationPolicy& policy,
                                                          const DeliveryDefaults& defaults);
 
-// An endpoint whose secrets do not open: its state is known, and nothing is sent without a
-// signature.
-std::shared_ptr<const Target> TargetWithoutSecrets(const Endpoint& endpoint);
+// An endpoint whose secrets do not open: nothing is sent without a signature (its limit is 0), and
+// what is in flight ends as always.
+std::shared_ptr<const Target> TargetWithoutSecrets(const Endpoint& endpoint,
+                                                   const DeliveryDefaults& defaults);
 
 }  // namespace postrider::dispatch

@@ -13,22 +13,28 @@ Instant MonotonicNow() {
 }
 
 void DatabaseClock::Synchronize(absl::Time database_time, Instant sent, Instant received) {
-  const absl::Time base = database_time - (sent + (received - sent) / 2);
+  Bases now{database_time - received, database_time - sent, received};
   absl::MutexLock lock(&mutex_);
-  base_ = base;
+  if (bases_) {
+    const absl::Duration drift = kMaxDrift * std::max(received - bases_->known_at, Instant());
+    const absl::Time first = std::max(now.first, bases_->first - drift);
+    const absl::Time last = std::min(now.last, bases_->last + drift);
+    if (first <= last) now = {first, last, received};
+  }
+  bases_ = now;
 }
 
 absl::Time DatabaseClock::Now() const {
   const Instant now = monotonic_();
   absl::MutexLock lock(&mutex_);
-  if (!base_) return absl::InfinitePast();
-  last_ = std::max(last_, *base_ + now);
+  if (!bases_) return absl::InfinitePast();
+  last_ = std::max(last_, bases_->Middle() + now);
   return last_;
 }
 
 absl::Time DatabaseClock::At(Instant instant) const {
   absl::MutexLock lock(&mutex_);
-  return base_ ? *base_ + instant : absl::InfinitePast();
+  return bases_ ? bases_->Middle() + instant : absl::InfinitePast();
 }
 
 }  // namespace postrider

@@ -110,6 +110,38 @@ TEST_F(ResultTest, TheScheduleInForceWhenTheAttemptFailsCounts) {
   EXPECT_EQ(finished.record.next_attempt_time, database_now_ + absl::Seconds(7));
 }
 
+TEST_F(ResultTest, AFailureWaitsForNewsOfItsEndpointWhenWhatIsKnownIsOld) {
+  const http::Request request = Start(0, 0);
+  Advance(absl::Seconds(8));  // stopped, or cut off
+  const absl::Time failed = database_now_;
+  AnswerAll({request}, 500);
+  EXPECT_THAT(Run().finished, IsEmpty());
+  EXPECT_EQ(dispatcher_->unrecorded(), 1);
+  // However long that takes: without news nothing starts either.
+  Advance(absl::Minutes(1));
+  EXPECT_THAT(Run().finished, IsEmpty());
+  auto changed = TargetNo(1);
+  changed->failure.retry.delays = {absl::Seconds(90)};
+  Load({changed});
+  const Turn turn = Run();
+  ASSERT_THAT(turn.finished, SizeIs(1));
+  EXPECT_EQ(turn.finished[0].record.complete_time, failed);
+  EXPECT_EQ(turn.finished[0].record.next_attempt_time, failed + absl::Seconds(90));
+  EXPECT_EQ(dispatcher_->unrecorded(), 1);
+}
+
+TEST_F(ResultTest, NewsOfALittleWhileAgoIsNewEnough) {
+  const http::Request request = Start(0, 0);
+  Advance(absl::Milliseconds(750));
+  EXPECT_EQ(Finish(Answer(request, 500)).record.state, DeliveryState::kPending);
+}
+
+TEST_F(ResultTest, ASuccessNeedsNoNews) {
+  const http::Request request = Start(0, 0);
+  Advance(absl::Seconds(8));
+  EXPECT_EQ(Finish(Answer(request, 200)).record.state, DeliveryState::kSucceeded);
+}
+
 TEST_F(ResultTest, RetriesDisabledMeanwhileEndTheDelivery) {
   const http::Request request = Start(0, 0);
   auto changed = TargetNo(1);

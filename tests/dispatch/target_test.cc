@@ -14,6 +14,7 @@ namespace postrider::dispatch {
 namespace {
 
 using testing::ElementsAre;
+using testing::IsEmpty;
 using testing::Pair;
 using testing::SizeIs;
 
@@ -131,6 +132,16 @@ TEST_F(TargetTest, HeadersAreOpened) {
           .value());
   EXPECT_THAT((*Make())->headers,
               ElementsAre(Pair("authorization", "Bearer x: y"), Pair("x-team", "mail")));
+}
+
+TEST_F(TargetTest, WithoutSecretsNothingIsSentAndWhatIsInFlightKeepsItsSchedule) {
+  stored_.endpoint.config.retry_schedule = {absl::Seconds(5)};
+  const auto target = TargetWithoutSecrets(stored_.endpoint, DeliveryDefaults{});
+  EXPECT_EQ(target->max_in_flight, 0);
+  EXPECT_THAT(target->secrets, IsEmpty());
+  EXPECT_THAT(target->failure.retry.delays, ElementsAre(absl::Seconds(5)));
+  EXPECT_TRUE(target->failure.disable_on_gone);
+  EXPECT_EQ(target->disable_threshold, 50);
 }
 
 TEST_F(TargetTest, AnotherMasterKeyOpensNothing) {

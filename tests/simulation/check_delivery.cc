@@ -7,9 +7,9 @@
 namespace postrider::simulation {
 namespace {
 
-// A node's idea of the database's time may be off by so much after a heartbeat that took all of its
-// 3 s one way.
-constexpr absl::Duration kLogClockError = absl::Seconds(2);
+// A node's idea of the database's time may be off by so much: it does not begin with a heartbeat
+// that took longer than 2 s.
+constexpr absl::Duration kLogClockError = absl::Seconds(1);
 // Between an attempt that met an outage of our own and the next.
 constexpr absl::Duration kOutagePause = absl::Seconds(2);
 
@@ -176,7 +176,9 @@ void Checker::CheckSchedule(DeliveryId id, const Course& course) {
     const WireAttempt& failed = *course.wire[at];
     const WireAttempt& next = *course.wire[at + 1];
     absl::Duration least = absl::InfiniteDuration();
-    for (const EndpointConfig* config : ConfigsAround(course.endpoint_id, failed.end)) {
+    // A node that knew nothing new when the attempt failed looks first, and goes by what it finds.
+    for (const EndpointConfig* config :
+         ConfigsUntil(course.endpoint_id, failed.end, row->commit_no)) {
       const auto& delays =
           config->retry_schedule.empty() ? DefaultSchedule() : config->retry_schedule;
       if (!config->retries_disabled && failures <= delays.size()) {

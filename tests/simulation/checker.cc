@@ -57,11 +57,16 @@ void Checker::CollectCourses() {
 }
 
 std::vector<const EndpointConfig*> Checker::ConfigsAround(EndpointId id, absl::Time time) const {
+  return ConfigsUntil(id, time, 0);
+}
+
+std::vector<const EndpointConfig*> Checker::ConfigsUntil(EndpointId id, absl::Time time,
+                                                         int64_t commit_no) const {
   std::vector<const EndpointConfig*> configs;
   const auto it = changes_.find(id);
   if (it == changes_.end()) return configs;
   for (const memory::StoredChange* change : it->second) {
-    if (change->time > time) break;
+    if (change->time > time && change->commit_no >= commit_no) break;
     // One that was replaced more than a second ago holds no more.
     if (change->time <= time - kChangeHolds) configs.clear();
     configs.push_back(&change->config);

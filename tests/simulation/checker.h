@@ -17,7 +17,7 @@ namespace postrider::simulation {
 class Checker {
  public:
   struct Kindness {
-    // By which a node's idea of the database's time may be off: half of its slowest heartbeat.
+    // By which a node's idea of the database's time may be off: half of its first heartbeat.
     absl::Duration clock_error = absl::Milliseconds(20);
     bool clean = false;      // nothing but restarts in good order: nothing may be sent twice
     bool unplugged = false;  // nothing but an outage of our own: no retry may be used up
@@ -64,6 +64,9 @@ class Checker {
 
   // The configurations that a node may have gone by at `time`, a change being known after a second.
   std::vector<const EndpointConfig*> ConfigsAround(EndpointId id, absl::Time time) const;
+  // Those, and all that followed until a transaction that was committed later.
+  std::vector<const EndpointConfig*> ConfigsUntil(EndpointId id, absl::Time time,
+                                                  int64_t commit_no) const;
 
   const Journal& journal_;
   const memory::Database& database_;

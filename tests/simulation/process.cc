@@ -90,6 +90,7 @@ void Process::AddDriver(std::function<Instant()> step, std::function<bool()> has
   driver.has_input = std::move(has_input);
   driver.fiber = std::make_unique<Fiber>([this, index] {
     while (alive_) {
+      drivers_[index].waits = false;
       const Instant next = drivers_[index].step();
       Driver& self = drivers_[index];
       self.next = next;
@@ -102,7 +103,6 @@ void Process::AddDriver(std::function<Instant()> step, std::function<bool()> has
               });
       }
       if (alive_) Fiber::Yield();
-      self.waits = false;
     }
   });
   driver.waits = true;
@@ -246,13 +246,13 @@ void Process::ShutDown() {
   if (!alive_) return;
   engine_->Drain();
   const Instant give_up = clock_.Monotonic() + kDrainTimeout;
-  // The load is as of the last turn: the drain must have been seen.
-  do {
+  const auto drained = [this] { return engine_->load().drained(); };
+  while (alive_ && !drained() && clock_.Monotonic() < give_up) {
     KickDrivers();
     Sleep(absl::Milliseconds(10));
-  } while (alive_ && !idle() && clock_.Monotonic() < give_up);
+  }
   if (!alive_) return;
-  const bool clean = idle();
+  const bool clean = drained();
   finish(kDispatch);
   finish(kRecord);
   finish(kClaim);

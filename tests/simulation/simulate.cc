@@ -41,7 +41,7 @@ Report Simulate(uint64_t seed, int events, const Plant& plant, bool loud) {
   world.Run();
   Checker::Kindness kindness;
   kindness.clean = weather.name == "calm" || weather.name == "restarts in good order";
-  if (weather.slow > 0) kindness.clock_error = absl::Milliseconds(1500);
+  if (weather.slow > 0) kindness.clock_error = absl::Seconds(1);
   kindness.unplugged = weather.unplugged < absl::InfiniteDuration();
   Report report;
   report.findings = Checker(world.journal(), world.database(), kindness).Check();
