@@ -32,6 +32,7 @@
 #include "storage/postgres/embedded/private_cluster.h"
 #include "storage/postgres/endpoint_store.h"
 #include "storage/postgres/environments.h"
+#include "storage/postgres/event_acceptor.h"
 #include "storage/postgres/event_store.h"
 #include "storage/postgres/maintenance_store.h"
 #include "storage/postgres/node_store.h"
@@ -48,11 +49,10 @@ constexpr absl::Duration kShutdownWait = absl::Milliseconds(500);
 
 std::string Text(absl::string_view view) { return std::string(view); }
 
-uint64_t Random64() {
-  const std::string bytes = security::RandomBytes(8);
-  uint64_t value = 0;
-  for (char byte : bytes) value = (value << 8) | static_cast<uint8_t>(byte);
-  return value;
+// Random bits for ids, one thread at a time. What must be secret comes from security::RandomBytes.
+std::function<uint64_t()> NewRandom() {
+  auto bits = std::make_shared<absl::BitGen>();
+  return [bits] { return absl::Uniform<uint64_t>(*bits); };
 }
 
 absl::StatusOr<std::string> NodeIdOf(const config::Config& config, embedded::DataDir& data_dir) {
@@ -72,7 +72,7 @@ class Ids {
   }
 
  private:
-  UlidGenerator generator_{Random64};
+  UlidGenerator generator_{NewRandom()};
 };
 
 }  // namespace
@@ -208,7 +208,8 @@ absl::Status Server::Parts::BuildEngine() {
   if (!registered.ok()) return registered.status();
 
   engine::Stores stores;
-  stores.commit = std::make_unique<PgEventAcceptor>(hot, *environments, config.idempotency_window);
+  stores.commit =
+      std::make_unique<PgEventAcceptor>(hot, *environments, config.idempotency_window, NewRandom());
   stores.record = std::make_unique<PgDispatchStore>(hot);
   stores.claim = std::make_unique<PgDispatchStore>(hot);
   stores.endpoints = std::make_unique<PgEndpointReader>(hot);

@@ -48,7 +48,6 @@ struct AcceptResult {
     kDuplicate,  // its key was stored before with the same content: event_id is the first one's
     kConflict,   // its key was stored before with other content
     kRefused,    // another event of its batch is a conflict
-    kRaced,      // somebody stored its key at this moment: accept it again
   };
   Status status = Status::kAccepted;
   EventId event_id;
@@ -85,8 +84,8 @@ class EventAcceptor {
   // Stores events and one delivery for each matching enabled endpoint, in one transaction;
   // `batches` gives every event the number of its all-or-nothing batch. One result an event, in
   // order. Keys may not repeat within a call. Errors (session.h) leave nothing behind, or,
-  // UNAVAILABLE and DEADLINE_EXCEEDED, an unknown outcome; ABORTED: somebody took one of the keys,
-  // run again; OUT_OF_RANGE: they would make more than kMaxFanOut deliveries.
+  // UNAVAILABLE and DEADLINE_EXCEEDED, an unknown outcome; ABORTED: somebody took one of the keys
+  // meanwhile, run again; OUT_OF_RANGE: they would make more than kMaxFanOut deliveries.
   virtual absl::StatusOr<std::vector<AcceptResult>> Accept(const std::vector<NewEvent>& events,
                                                            const std::vector<int32_t>& batches,
                                                            const FanOutLease& lease) = 0;

@@ -1,6 +1,7 @@
 #include "server/publish/committer.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <string>
 #include <utility>
 
@@ -10,8 +11,35 @@
 namespace postrider::publish {
 namespace {
 
-// Runs of one batch that lose races for keys to other nodes before its calls are given up.
+// Runs that may lose races for keys to other nodes: of one call, before it is given up, and of
+// several, before they are taken apart.
 constexpr int kMaxRuns = 5;
+constexpr int kMaxRunsTogether = 2;
+
+// Errors that one call may have brought upon all that it was stored with: then a batch is halved
+// until the others are free of it.
+bool MayBeOneCalls(const absl::Status& status) {
+  return absl::IsAborted(status) || absl::IsInternal(status) || absl::IsOutOfRange(status);
+}
+
+absl::Status ToCaller(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kAborted:
+      return absl::AbortedError(
+          "the idempotency key was being used by others all the time: nothing was stored, try "
+          "again");
+    case absl::StatusCode::kOutOfRange:
+      return absl::FailedPreconditionError(
+          absl::StrCat("the events of this call would make more than ", kMaxFanOut,
+                       " deliveries at once: nothing was stored, publish them in smaller batches"));
+    case absl::StatusCode::kDeadlineExceeded:
+      return absl::UnavailableError(status.message());
+    default:
+      return status;
+  }
+}
+
+ptrdiff_t Offset(size_t index) { return static_cast<ptrdiff_t>(index); }
 
 int64_t BytesOf(const Submission& submission) {
   int64_t bytes = 0;
@@ -110,65 +138,48 @@ std::vector<Submission> Committer::TakeBatch() {
 }
 
 void Committer::Commit(std::vector<Submission> batch) {
-  for (int run = 0; run < kMaxRuns && !batch.empty(); ++run) {
-    std::vector<NewEvent> events;
-    std::vector<int32_t> numbers;
-    for (size_t i = 0; i < batch.size(); ++i) {
-      for (const NewEvent& event : batch[i].events) {
-        events.push_back(event);
-        numbers.push_back(static_cast<int32_t>(i));
-      }
+  if (batch.empty()) return;
+  std::vector<NewEvent> events;
+  std::vector<int32_t> numbers;
+  std::vector<size_t> ends;  // of each submission's events
+  for (size_t i = 0; i < batch.size(); ++i) {
+    for (NewEvent& event : batch[i].events) {
+      events.push_back(std::move(event));
+      numbers.push_back(static_cast<int32_t>(i));
     }
-    const Instant begun = clock_.Monotonic();
-    absl::StatusOr<std::vector<AcceptResult>> results =
-        acceptor_->Accept(events, numbers, lease_());
-    // Somebody else took a key of a batch at this moment: it is stored now, and found next time.
-    if (absl::IsAborted(results.status())) continue;
-    const bool too_large = absl::IsOutOfRange(results.status());
-    if ((absl::IsInternal(results.status()) || too_large) && batch.size() > 1) {
-      // One call that the database will not take must not fail the others.
-      for (Submission& submission : batch) {
-        std::vector<Submission> alone;
-        alone.push_back(std::move(submission));
-        Commit(std::move(alone));
-      }
-      return;
-    }
-    if (!results.ok()) {
-      absl::Status status = results.status();
-      if (absl::IsDeadlineExceeded(status)) status = absl::UnavailableError(status.message());
-      if (too_large) {
-        status = absl::FailedPreconditionError(absl::StrCat(
-            "the events of this call would make more than ", kMaxFanOut,
-            " deliveries at once: nothing was stored, publish them in smaller batches"));
-      }
-      for (Submission& submission : batch) submission.done(status);
-      return;
-    }
-    on_accepted_(events, *results, begun);
-    std::vector<Submission> again;
-    size_t from = 0;
-    for (Submission& submission : batch) {
-      const size_t to = from + submission.events.size();
-      std::vector<AcceptResult> own(
-          std::make_move_iterator(results->begin() + static_cast<long>(from)),
-          std::make_move_iterator(results->begin() + static_cast<long>(to)));
-      from = to;
-      const bool raced = std::any_of(own.begin(), own.end(), [](const AcceptResult& result) {
-        return result.status == AcceptResult::Status::kRaced;
-      });
-      if (raced) {
-        again.push_back(std::move(submission));
-      } else {
-        submission.done(std::move(own));
-      }
-    }
-    batch = std::move(again);
+    ends.push_back(events.size());
   }
-  for (Submission& submission : batch) {
-    submission.done(
-        absl::AbortedError("the idempotency key was being used by others all the time: nothing was "
-                           "stored, try again"));
+  const bool alone = batch.size() == 1;
+  absl::StatusOr<std::vector<AcceptResult>> results = absl::UnknownError("not run");
+  // ABORTED: somebody else took a key of the batch at this moment; it is stored now, and found next
+  // time.
+  for (int run = 0; run < (alone ? kMaxRuns : kMaxRunsTogether); ++run) {
+    const Instant begun = clock_.Monotonic();
+    results = acceptor_->Accept(events, numbers, lease_());
+    if (results.ok()) on_accepted_(events, *results, begun);
+    if (!absl::IsAborted(results.status())) break;
+  }
+  if (!alone && MayBeOneCalls(results.status())) {
+    for (size_t i = 0, from = 0; i < batch.size(); from = ends[i++]) {
+      batch[i].events.assign(std::make_move_iterator(events.begin() + Offset(from)),
+                             std::make_move_iterator(events.begin() + Offset(ends[i])));
+    }
+    const auto half = batch.begin() + Offset(batch.size() / 2);
+    std::vector<Submission> rest(std::make_move_iterator(half),
+                                 std::make_move_iterator(batch.end()));
+    batch.erase(half, batch.end());
+    Commit(std::move(batch));
+    Commit(std::move(rest));
+    return;
+  }
+  if (!results.ok()) {
+    for (Submission& submission : batch) submission.done(ToCaller(results.status()));
+    return;
+  }
+  for (size_t i = 0, from = 0; i < batch.size(); from = ends[i++]) {
+    batch[i].done(
+        std::vector<AcceptResult>(std::make_move_iterator(results->begin() + Offset(from)),
+                                  std::make_move_iterator(results->begin() + Offset(ends[i]))));
   }
 }
 

@@ -25,6 +25,7 @@ struct Submission {
   // Not begun by then: answered DEADLINE_EXCEEDED with nothing stored.
   Instant deadline = absl::InfiniteDuration();
   // Called exactly once, by the commit loop; must not block. One result an event, or
+  //   ABORTED           its key was taken by others again and again, nothing was stored
   //   DEADLINE_EXCEEDED nothing was stored, or it is unknown (the message says which)
   //   FAILED_PRECONDITION  its events would make more than kMaxFanOut deliveries
   //   UNAVAILABLE       no database, or the outcome is unknown: the same key again is safe
@@ -63,6 +64,7 @@ class Committer {
   // Takes what goes together, in order. An event whose key is in the batch already stays behind,
   // with its whole call.
   std::vector<Submission> TakeBatch();
+  // In one transaction, or in several when one call fails what was to be stored with it.
   void Commit(std::vector<Submission> batch);
 
   const std::unique_ptr<EventAcceptor> acceptor_;

@@ -69,6 +69,15 @@ absl::Time Ulid::time() const {
   return absl::FromUnixMillis(static_cast<int64_t>(ms));
 }
 
+Ulid Ulid::RandomAt(absl::Time time, const std::function<uint64_t()>& random) {
+  Ulid id = FloorOf(time);
+  uint64_t a = random();
+  uint64_t b = random();
+  for (int i = 6; i < 14; ++i, a >>= 8) id.bytes[i] = static_cast<uint8_t>(a);
+  for (int i = 14; i < 16; ++i, b >>= 8) id.bytes[i] = static_cast<uint8_t>(b);
+  return id;
+}
+
 Ulid UlidGenerator::Next(absl::Time now) {
   Ulid id = Ulid::FloorOf(now);
   absl::MutexLock lock(&mutex_);
@@ -78,10 +87,7 @@ Ulid UlidGenerator::Next(absl::Time now) {
       if (++id.bytes[i] != 0) break;
     }
   } else {
-    uint64_t a = random_();
-    uint64_t b = random_();
-    for (int i = 6; i < 14; ++i, a >>= 8) id.bytes[i] = static_cast<uint8_t>(a);
-    for (int i = 14; i < 16; ++i, b >>= 8) id.bytes[i] = static_cast<uint8_t>(b);
+    id = Ulid::RandomAt(now, random_);
   }
   last_ = id;
   return id;

@@ -32,6 +32,10 @@ struct Ulid {
   // The smallest ULID of that millisecond: a bound for range scans.
   static Ulid FloorOf(absl::Time time);
 
+  // One of that millisecond with 80 random bits: `random` gives 64 a call. In no order with others
+  // of the millisecond.
+  static Ulid RandomAt(absl::Time time, const std::function<uint64_t()>& random);
+
   // The millisecond in which it was made.
   absl::Time time() const;
 

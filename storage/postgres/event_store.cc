@@ -13,11 +13,6 @@
 namespace postrider {
 namespace {
 
-std::optional<std::string_view> TextOrNull(const std::string& text) {
-  if (text.empty()) return std::nullopt;
-  return text;
-}
-
 Event EventOfRow(const Result& rows, int row) {
   Event event;
   event.id = EventId{rows.Uuid(row, 0)};
@@ -33,77 +28,6 @@ Event EventOfRow(const Result& rows, int row) {
 }
 
 }  // namespace
-
-PgEventAcceptor::PgEventAcceptor(const SessionOptions& options, Environments& environments,
-                                 absl::Duration idempotency_window)
-    : session_(options), environments_(environments), idempotency_window_(idempotency_window) {}
-
-absl::StatusOr<std::vector<AcceptResult>> PgEventAcceptor::Accept(
-    const std::vector<NewEvent>& events, const std::vector<int32_t>& batches,
-    const FanOutLease& lease) {
-  std::vector<int32_t> env_nos;
-  env_nos.reserve(events.size());
-  absl::flat_hash_map<EventId, size_t> index;
-  for (size_t i = 0; i < events.size(); ++i) {
-    absl::StatusOr<int32_t> env_no = environments_.NumberOf(events[i].tenant, session_);
-    if (!env_no.ok()) return env_no.status();
-    env_nos.push_back(*env_no);
-    index.emplace(events[i].id, i);
-  }
-
-  const auto self = [](int32_t value) { return value; };
-  params_.Clear();
-  params_.UuidArray(events, [](const NewEvent& e) { return e.id.ulid; })
-      .Int4Array(env_nos, self)
-      .TextArray(events, [](const NewEvent& e) -> std::string_view { return e.type; })
-      .TimeArray(events, [](const NewEvent& e) { return e.event_time; })
-      .TimeArray(events, [](const NewEvent& e) { return e.create_time; })
-      .OptionalTextArray(events, [](const NewEvent& e) { return TextOrNull(e.idempotency_key); })
-      .OptionalTextArray(events, [](const NewEvent& e) { return TextOrNull(e.traceparent); })
-      .BytesArray(events, [](const NewEvent& e) -> std::string_view { return *e.body; })
-      .BytesArray(events, [](const NewEvent& e) -> std::string_view { return e.content_digest; })
-      .TimeArray(events, [](const NewEvent& e) { return e.given_event_time; })
-      .TextArray(events,
-                 [](const NewEvent& e) { return absl::StrJoin(PatternsMatching(e.type), " "); })
-      .Int4Array(batches, self)
-      .Float8(absl::ToDoubleSeconds(idempotency_window_))
-      .Int4(lease.node_no)
-      .Float8(absl::ToDoubleSeconds(lease.duration))
-      .UuidArray(lease.congested, [](const EndpointId& id) { return id.ulid; })
-      .Int8(kMaxFanOut);
-  absl::StatusOr<Result> rows = session_.Run(sql::kAccept, params_);
-  if (!rows.ok()) return rows.status();
-
-  std::vector<AcceptResult> results(events.size());
-  for (size_t i = 0; i < events.size(); ++i) {
-    results[i].event_id = events[i].id;
-    results[i].create_time = events[i].create_time;
-  }
-  for (int row = 0; row < rows->rows(); ++row) {
-    const int64_t status = rows->Int(row, 0);
-    if (status == 0) {
-      AcceptResult& result = results[index.at(EventId{rows->Uuid(row, 2)})];
-      NewDelivery delivery;
-      delivery.id = DeliveryId{rows->Uuid(row, 5)};
-      delivery.endpoint_id = EndpointId{rows->Uuid(row, 6)};
-      delivery.leased = rows->Bool(row, 7);
-      delivery.lease_token = rows->Int(row, 8);
-      result.deliveries.push_back(delivery);
-      result.delivery_count = static_cast<int32_t>(result.deliveries.size());
-      continue;
-    }
-    AcceptResult& result = results[static_cast<size_t>(rows->Int(row, 1) - 1)];
-    using Status = AcceptResult::Status;
-    result.status = status == 2   ? Status::kDuplicate
-                    : status == 3 ? Status::kConflict
-                    : status == 4 ? Status::kRefused
-                                  : Status::kRaced;
-    result.event_id = EventId{rows->Uuid(row, 2)};
-    if (!rows->IsNull(row, 3)) result.create_time = rows->Time(row, 3);
-    result.delivery_count = static_cast<int32_t>(rows->Int(row, 4));
-  }
-  return results;
-}
 
 absl::StatusOr<std::vector<EndpointId>> PgEventStore::Match(const Tenant& tenant,
                                                             const std::string& type) {

@@ -1,33 +1,15 @@
-// Events in PostgreSQL: see storage/event_store.h.
+// Events as they are read back from PostgreSQL: see storage/event_store.h.
 
 #pragma once
 
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "storage/event_store.h"
 #include "storage/postgres/environments.h"
-#include "storage/postgres/session.h"
 #include "storage/postgres/session_pool.h"
 
 namespace postrider {
-
-class PgEventAcceptor : public EventAcceptor {
- public:
-  PgEventAcceptor(const SessionOptions& options, Environments& environments,
-                  absl::Duration idempotency_window);
-
-  absl::StatusOr<std::vector<AcceptResult>> Accept(const std::vector<NewEvent>& events,
-                                                   const std::vector<int32_t>& batches,
-                                                   const FanOutLease& lease) override;
-
- private:
-  Session session_;
-  Environments& environments_;
-  const absl::Duration idempotency_window_;
-  Params params_;  // kept for its memory
-};
 
 class PgEventStore : public EventStore {
  public:

@@ -45,6 +45,16 @@ class Params {
     for (const auto& element : range) AddInt4(get(element));
     return EndArray();
   }
+  // The element's value is a std::optional<int32_t>.
+  template <typename Range, typename Get>
+  Params& OptionalInt4Array(const Range& range, Get get) {
+    BeginArray(kInt4Oid, range.size());
+    for (const auto& element : range) {
+      const std::optional<int32_t> value = get(element);
+      value ? AddInt4(*value) : AddNull();
+    }
+    return EndArray();
+  }
   template <typename Range, typename Get>
   Params& Int8Array(const Range& range, Get get) {
     BeginArray(kInt8Oid, range.size());

@@ -33,7 +33,6 @@ absl::Status ErrorOf(const PGresult* result) {
     return absl::UnavailableError(message);
   }
   if (sqlstate == "PR001" || sqlstate.starts_with("40")) return absl::AbortedError(message);
-  if (sqlstate == "PR002") return absl::OutOfRangeError(message);
   if (sqlstate == "23505") return absl::AlreadyExistsError(message);
   return absl::InternalError(message);
 }

@@ -7,7 +7,6 @@
 //   when the database is out of disk, memory or connections.
 // - DEADLINE_EXCEEDED: our deadline passed: unknown as well; the connection was closed.
 // - ABORTED: PR001, deadlock or serialization failure: nothing was stored; may be run again.
-// - OUT_OF_RANGE: PR002, a bound of the statement's own was passed: nothing was stored.
 // - ALREADY_EXISTS: unique violation: nothing was stored.
 // - INTERNAL: anything else the database says: nothing was stored, a mistake of ours.
 // Messages hold the SQLSTATE and the primary message of the server, never parameters.

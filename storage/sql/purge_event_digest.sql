@@ -1,6 +1,6 @@
 -- Forgets what the payload of event $1 looked like: the digest under its idempotency key. The key
 -- stays until its window ends, or a publisher's retry would bring the payload back: to an empty
--- digest every content is the same (accept.sql). The windows that hold keys of that time are few,
+-- digest every content is the same (accept_look.sql). The windows that hold keys of that time are few,
 -- and are looked up one by one, whatever their length was then (24 h at most).
 WITH RECURSIVE event AS MATERIALIZED (
   SELECT env_no, idempotency_key AS key, create_time FROM events

@@ -123,7 +123,7 @@ void Faults::CutACommit() {
   constexpr Moment kMoments[] = {Moment::kBeforeStatement, Moment::kWithStatement,
                                  Moment::kBeforeAnswer};
   const int before = proxy_.cuts();
-  const char* const statement = random_() % 2 == 0 ? "accept" : "record";
+  const char* const statement = random_() % 2 == 0 ? "accept_store" : "record";
   proxy_.CutAt(statement, kMoments[random_() % 3], 1);
   if (!proxy_.WaitForCuts(before + 1)) {
     surprises_.push_back(

@@ -52,7 +52,7 @@ TEST_P(UnknownCommitTest, PublishIsUnavailableAndTheSameKeyGivesOneEvent) {
 
   v1::PublishRequest request = caller.Event();
   request.set_idempotency_key("order-1");
-  proxy_.CutAt("accept", GetParam(), 1);
+  proxy_.CutAt("accept_store", GetParam(), 1);
   const grpc::Status cut = server->api().Publish(request).status;
   EXPECT_EQ(proxy_.cuts(), 1);
   EXPECT_EQ(cut.error_code(), StatusCode::UNAVAILABLE) << ToText(cut);
@@ -85,7 +85,7 @@ TEST_P(UnknownCommitTest, ABatchIsUnavailableAndTheSameKeysGiveItOnce) {
     *request.add_requests() = caller.Event();
     request.mutable_requests(i)->set_idempotency_key(absl::StrCat("order-", i));
   }
-  proxy_.CutAt("accept", GetParam(), 1);
+  proxy_.CutAt("accept_store", GetParam(), 1);
   const grpc::Status cut = server->api().BatchPublish(request).status;
   EXPECT_EQ(cut.error_code(), StatusCode::UNAVAILABLE) << ToText(cut);
   const Reply<v1::BatchPublishResponse> again = server->api().BatchPublish(request);
@@ -163,7 +163,7 @@ TEST_F(StandbyWaitTest, ACommitWhoseWaitForTheStandbyWasCanceledIsUnavailable) {
   EXPECT_TRUE(WaitUntil([&] {
     return database->Value(
                "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event = "
-               "'SyncRep' AND query LIKE '-- Group commit%'") != "0";
+               "'SyncRep' AND query LIKE '-- The second half of a group commit%'") != "0";
   }));
   publisher.join();
   EXPECT_EQ(status.error_code(), StatusCode::UNAVAILABLE) << ToText(status);

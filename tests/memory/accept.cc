@@ -1,4 +1,4 @@
-// What accept.sql does.
+// What accept_look.sql and accept_store.sql do.
 
 #include <algorithm>
 #include <cmath>
@@ -50,15 +50,6 @@ std::vector<EndpointId> Database::Match(const NewEvent& event) const {
   return matching;
 }
 
-DeliveryId Database::DeliveryIdOf(EventId event_id) {
-  DeliveryId id{Ulid::FloorOf(event_id.ulid.time())};
-  uint64_t a = random_();
-  uint64_t b = random_();
-  for (int i = 6; i < 14; ++i, a >>= 8) id.ulid.bytes[i] = static_cast<uint8_t>(a);
-  for (int i = 14; i < 16; ++i, b >>= 8) id.ulid.bytes[i] = static_cast<uint8_t>(b);
-  return id;
-}
-
 absl::StatusOr<std::vector<AcceptResult>> Database::Accept(const std::vector<NewEvent>& events,
                                                            const std::vector<int32_t>& batches,
                                                            const FanOutLease& lease) {
@@ -106,7 +97,7 @@ absl::StatusOr<std::vector<AcceptResult>> Database::Accept(const std::vector<New
                          event.create_time, commit_no_, result.delivery_count,
                          event.body};
     for (EndpointId endpoint_id : endpoints) {
-      const DeliveryId id = DeliveryIdOf(event.id);
+      const DeliveryId id{Ulid::RandomAt(event.id.ulid.time(), random_)};
       OpenDelivery& row = open_[id];
       row.event_id = event.id;
       row.endpoint_id = endpoint_id;

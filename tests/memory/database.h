@@ -188,7 +188,6 @@ class Database {
   bool CameBack(int32_t node_no) const;
   void Note(EndpointId id, ChangeKind kind, DisabledReason reason = DisabledReason::kNone);
   absl::StatusOr<StoredEndpoint*> Find(EndpointId id);
-  DeliveryId DeliveryIdOf(EventId event_id);
 
   const std::function<absl::Time()> now_;
   const std::function<uint64_t()> random_;

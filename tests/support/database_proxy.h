@@ -53,8 +53,8 @@ class DatabaseProxy {
     kBeforeAnswer,     // PostgreSQL has done it and said so; the answer is lost.
   };
   // Breaks the next `count` connections that run `statement`: the name of a prepared one
-  // ("accept"), or the text of a simple query ("COMMIT"). Takes the place of cuts that have not
-  // happened yet.
+  // ("accept_store"), or the text of a simple query ("COMMIT"). Takes the place of cuts that have
+  // not happened yet.
   void CutAt(absl::string_view statement, Moment moment, int count) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Cuts of CutAt that have happened, and a wait for that many.

@@ -174,7 +174,7 @@ std::string OneWindowBack(absl::Duration window, const std::string& create_time)
 
 TEST_F(StoreTest, AKeyIsFreeAgainWhenItsTimeIsOver) {
   const absl::Duration window = WindowBegun(absl::Minutes(10), absl::Minutes(50), absl::Hours(1));
-  PgEventAcceptor acceptor(Options(SessionKind::kHot), environments_, window);
+  PgEventAcceptor acceptor(Options(SessionKind::kHot), environments_, window, RandomBits);
   ASSERT_TRUE(acceptor.Accept({MakeEvent("t", "k")}, {0}, kLease).ok());
   EXPECT_EQ(acceptor.Accept({MakeEvent("t", "k")}, {0}, kLease)->at(0).status, Status::kDuplicate);
   Execute(OneWindowBack(
@@ -184,7 +184,7 @@ TEST_F(StoreTest, AKeyIsFreeAgainWhenItsTimeIsOver) {
 
 TEST_F(StoreTest, AKeyHoldsOverTheEndOfItsWindow) {
   const absl::Duration window = WindowBegun(absl::Minutes(10), absl::Minutes(50), absl::Hours(1));
-  PgEventAcceptor acceptor(Options(SessionKind::kHot), environments_, window);
+  PgEventAcceptor acceptor(Options(SessionKind::kHot), environments_, window, RandomBits);
   ASSERT_TRUE(acceptor.Accept({MakeEvent("t", "k")}, {0}, kLease).ok());
   Execute(OneWindowBack(window, "create_time"));
   EXPECT_EQ(acceptor.Accept({MakeEvent("t", "k")}, {0}, kLease)->at(0).status, Status::kDuplicate);

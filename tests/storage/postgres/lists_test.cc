@@ -221,7 +221,8 @@ TEST_F(ListsTest, TheLatestEventUnderAKeyIsFound) {
       "UPDATE idempotency_keys SET window_start = window_start - interval '1 day', "
       "create_time = create_time - interval '1 day'");
   const NewEvent second = MakeEvent("t", "k");
-  PgEventAcceptor short_window(Options(SessionKind::kHot), environments_, absl::Hours(1));
+  PgEventAcceptor short_window(Options(SessionKind::kHot), environments_, absl::Hours(1),
+                               RandomBits);
   ASSERT_TRUE(short_window.Accept({second}, {0}, {}).ok());
   PgEventStore events(pool_, environments_);
   const auto found = events.FindKey(tenant_, "k");

@@ -4,9 +4,11 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "gmock/gmock.h"
 #include "tests/storage/postgres/plan_log.h"
+#include "tests/storage/postgres/store_test_base.h"
 
 namespace postrider {
 namespace {
@@ -14,8 +16,11 @@ namespace {
 // Nobody reads so little and takes so long, on a busy machine either.
 constexpr double kMaxMilliseconds = 3000;
 
-// Tables of which no statement may read everything.
-bool IsBig(const std::string& table) {
+// Tables of which no statement may read everything. The first and the last day of a history may
+// have just begun: reading the little that such a partition holds is right.
+bool IsBig(const std::string& table, testing::TestDatabase& database) {
+  const std::string size = absl::StrCat("SELECT pg_relation_size('", table, "') < 65536");
+  if (database.Value(size) == "t") return false;
   for (const char* big :
        {"open_deliveries", "closed_deliveries", "attempts", "events_", "idempotency_keys"}) {
     if (table.rfind(big, 0) == 0) return true;
@@ -84,7 +89,7 @@ INSERT INTO attempts (attempt_id, delivery_id, event_id, endpoint_id, env_no, nu
 Stores::Stores(const std::string& conninfo)
     : hot{Explained(conninfo), SessionKind::kHot},
       general{Explained(conninfo), SessionKind::kGeneral},
-      acceptor(hot, environments, absl::Hours(24)),
+      acceptor(hot, environments, absl::Hours(24), RandomBits),
       dispatch(hot),
       reader(hot),
       pool(general, 1),
@@ -129,7 +134,8 @@ void PlansTest::ExpectCheap(const std::string& what, Limit limit, absl::Function
     EXPECT_LE(plan.blocks, limit.blocks) << what << ": " << plan.text;
     EXPECT_LT(plan.milliseconds, kMaxMilliseconds) << what << ": " << plan.text;
     for (const std::string& table : plan.whole_tables) {
-      EXPECT_FALSE(IsBig(table)) << what << " reads all of " << table << ": " << plan.text;
+      EXPECT_FALSE(IsBig(table, *database_))
+          << what << " reads all of " << table << ": " << plan.text;
     }
   }
 }

@@ -13,6 +13,7 @@
 #include "storage/postgres/dispatch_store.h"
 #include "storage/postgres/endpoint_store.h"
 #include "storage/postgres/environments.h"
+#include "storage/postgres/event_acceptor.h"
 #include "storage/postgres/event_store.h"
 #include "storage/postgres/maintenance_store.h"
 #include "storage/postgres/node_store.h"

@@ -33,21 +33,21 @@ const TestDatabase& Migrated() {
   return *migrated;
 }
 
-uint64_t Random() {
-  static std::mt19937_64 random{std::random_device()()};
+}  // namespace
+
+uint64_t RandomBits() {
+  thread_local std::mt19937_64 random{std::random_device()()};
   return random();
 }
 
-}  // namespace
-
 StoreTest::StoreTest()
     : database_(TestCluster::OfProgram().CopyOf(Migrated())),
-      ulids_(Random),
+      ulids_(RandomBits),
       session_(Options(SessionKind::kGeneral)),
       pool_(Options(SessionKind::kGeneral), 2),
       endpoints_(pool_, environments_),
       deliveries_(pool_, environments_),
-      acceptor_(Options(SessionKind::kHot), environments_, absl::Hours(24)),
+      acceptor_(Options(SessionKind::kHot), environments_, absl::Hours(24), RandomBits),
       dispatch_(Options(SessionKind::kHot)) {}
 
 SessionOptions StoreTest::Options(SessionKind kind) const {

@@ -17,6 +17,7 @@
 #include "storage/postgres/dispatch_store.h"
 #include "storage/postgres/endpoint_store.h"
 #include "storage/postgres/environments.h"
+#include "storage/postgres/event_acceptor.h"
 #include "storage/postgres/event_store.h"
 #include "storage/postgres/session.h"
 #include "storage/postgres/session_pool.h"
@@ -31,6 +32,9 @@ struct Leased {
   EndpointId endpoint_id;
   int64_t token = 0;
 };
+
+// Bits for ids. Thread-safe.
+uint64_t RandomBits();
 
 class StoreTest : public ::testing::Test {
  protected:
