@@ -39,6 +39,14 @@ OpenDelivery* Database::FindLeased(const LeaseRef& lease) {
   return it->second.lease_token == lease.token ? &it->second : nullptr;
 }
 
+int64_t Database::Seize(DeliveryId id, absl::Duration lease) {
+  const auto it = open_.find(id);
+  if (it == open_.end()) return 0;
+  OpenDelivery& row = it->second;
+  if (row.lease_node == 0) Lease(id, row, 1, next_token_++, now_() + lease);
+  return row.lease_token;
+}
+
 ClosedDelivery& Database::Close(DeliveryId id, DeliveryState state, StateReason reason,
                                 absl::Time complete_time, bool awaited) {
   const auto it = open_.find(id);

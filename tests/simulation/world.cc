@@ -110,6 +110,8 @@ void World::Begin() {
   Often(weather_.unplugged, [this] {
     // Before it has heard of ten hosts a node cannot know.
     if (timeline_.now() < absl::Seconds(20) || !receivers_.reachable()) return;
+    // Nor of what is over in a moment, as all is when the storm ends.
+    if (timeline_.now() > weather_.storm - absl::Seconds(5)) return;
     receivers_.SetReachable(false);
     timeline_.After(dice_.Spread(absl::Seconds(5), absl::Seconds(40)),
                     [this] { receivers_.SetReachable(true); });
