@@ -232,8 +232,8 @@ std::vector<EndpointCount> Database::RecordLate(const OutcomeRecord& outcome,
     }
   }
   bool awaited = false;
-  if (const auto it = closed_.find(id);
-      it != closed_.end() && it->second.lease_token == outcome.lease_token) {
+  if (const auto it = closed_.find(id); it != closed_.end() && it->second.lease_token != 0 &&
+                                        it->second.lease_token == outcome.lease_token) {
     awaited = true;
     it->second.lease_token = 0;
     Attempt attempt = outcome.attempt;
