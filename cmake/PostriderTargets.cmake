@@ -14,8 +14,13 @@ function(postrider_options target)
     target_compile_options(${target} PRIVATE -Wthread-safety -Werror)
   endif()
   if(POSTRIDER_SANITIZE)
-    target_compile_options(${target} PUBLIC -fsanitize=${POSTRIDER_SANITIZE} -fno-omit-frame-pointer)
+    # A finding of UBSan ends the program, as one of the others does.
+    target_compile_options(${target} PUBLIC
+      -fsanitize=${POSTRIDER_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
     target_link_options(${target} PUBLIC -fsanitize=${POSTRIDER_SANITIZE})
+    if(POSTRIDER_SANITIZE STREQUAL "thread")
+      target_link_libraries(${target} PUBLIC postrider_absl_locks)
+    endif()
   endif()
 endfunction()
 

@@ -166,7 +166,7 @@ class ReceiverLoop {
     const int64_t now = Now();
     shared_.received.fetch_add(1, std::memory_order_relaxed);
     const absl::string_view start = body.substr(0, kMarkWithin);
-    constexpr absl::string_view kMark = kSentMark;
+    const absl::string_view kMark = kSentMark;
     constexpr size_t kDigits = 20;
     int64_t sent = 0;
     if (const size_t at = start.find(kMark);
