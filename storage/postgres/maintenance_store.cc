@@ -15,7 +15,8 @@ constexpr Statement kNow{"now", "SELECT now()"};
 
 // In order; a migration that was released never changes.
 constexpr Statement kMigrations[] = {sql::kMigrationInitial, sql::kMigrationDeliveryGuards,
-                                     sql::kMigrationFailures, sql::kMigrationCallers};
+                                     sql::kMigrationFailures, sql::kMigrationCallers,
+                                     sql::kMigrationLookups};
 
 }  // namespace
 

@@ -8,30 +8,27 @@
 WITH position AS MATERIALIZED (
   SELECT nextval('lease_tokens') AS token, now() + make_interval(secs => $4::float8) AS expires
 ), picked AS MATERIALIZED (
-  SELECT d.delivery_id
+  SELECT d.place
   FROM unnest($1::uuid[], $2::int[]) AS w(endpoint_id, count)
   CROSS JOIN LATERAL (
-    SELECT o.delivery_id FROM open_deliveries o
+    SELECT o.ctid AS place FROM open_deliveries o
     WHERE o.endpoint_id = w.endpoint_id AND o.lease_node IS NULL AND o.next_attempt_time <= now()
       AND o.lost_claims < 2
     ORDER BY o.next_attempt_time LIMIT w.count
     FOR UPDATE SKIP LOCKED) AS d
 ), suspect AS MATERIALIZED (
-  SELECT d.delivery_id
-  FROM unnest($1::uuid[]) AS w(endpoint_id)
-  CROSS JOIN LATERAL (
-    SELECT o.delivery_id FROM open_deliveries o
-    WHERE o.endpoint_id = w.endpoint_id AND o.lease_node IS NULL AND o.lost_claims >= 2
-      AND o.next_attempt_time <= now()
-    LIMIT 1 FOR UPDATE SKIP LOCKED) AS d
-  WHERE NOT EXISTS (SELECT FROM open_deliveries o
-                    WHERE o.lease_node = $3::int AND o.lost_claims >= 2)
-  LIMIT 1
+  -- Written so that no index but that of the suspects can be used.
+  SELECT o.ctid AS place FROM open_deliveries o
+  WHERE o.lost_claims >= 2 AND coalesce(o.lease_node, 0) = 0
+    AND (o.endpoint_id = ANY ($1::uuid[])) IS TRUE AND o.next_attempt_time <= now()
+    AND NOT EXISTS (SELECT FROM open_deliveries s
+                    WHERE s.lost_claims >= 2 AND coalesce(s.lease_node, 0) = $3::int)
+  LIMIT 1 FOR UPDATE OF o SKIP LOCKED
 ), claimed AS (
   UPDATE open_deliveries o
   SET lease_node = $3::int, lease_token = p.token, lease_expire_time = p.expires
   FROM (SELECT * FROM picked UNION ALL SELECT * FROM suspect) AS d, position p
-  WHERE o.delivery_id = d.delivery_id
+  WHERE o.ctid = d.place  -- see record.sql
   RETURNING o.delivery_id, o.event_id, o.endpoint_id, o.origin, o.attempt_count, o.failure_count,
             o.lease_token
 )

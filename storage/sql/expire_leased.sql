@@ -1,10 +1,14 @@
 -- Ends deliveries that were claimed but have no payload any more (reason 7, EXPIRED): $1 delivery_ids
 -- $2 lease_tokens.
--- coalesce keeps the index of all leased rows out, which costs nothing only while that is empty.
-WITH gone AS (
-  DELETE FROM open_deliveries o
-  USING unnest($1::uuid[], $2::bigint[]) AS i(delivery_id, lease_token)
-  WHERE o.delivery_id = i.delivery_id AND o.lease_token = i.lease_token
+-- coalesce and ctid: see record.sql.
+WITH located AS MATERIALIZED (
+  SELECT i.lease_token, o.place
+  FROM unnest($1::uuid[], $2::bigint[]) AS i(delivery_id, lease_token)
+  CROSS JOIN LATERAL (SELECT o.ctid AS place FROM open_deliveries o
+                      WHERE o.delivery_id = i.delivery_id OFFSET 0) AS o
+), gone AS (
+  DELETE FROM open_deliveries o USING located l
+  WHERE o.ctid = l.place AND o.lease_token = l.lease_token
     AND coalesce(o.lease_node, 0) <> 0
   RETURNING o.*
 )

@@ -1,6 +1,9 @@
 -- Records a batch of outcomes, each fenced by its lease token: the delivery is closed or waits for its
 -- next attempt, the attempt goes to the log, endpoints count. All or nothing: when one of the
 -- outcomes no longer holds its lease the statement ends with PR001, and the caller sorts them.
+-- Rows are found one by one and changed by their place (ctid): with a join of the table itself, a plan
+-- that was made while it was empty reads all of it once it is full. A row that moved meanwhile is another's
+-- now, which its token shows.
 -- coalesce keeps the index of all leased rows out, which costs nothing only while that is empty.
 -- Arrays, one element an outcome:
 --   $1 delivery_id  $2 lease_token  $3 endpoint_id  $4 new state (1 waits, 3 to 5 closed)
@@ -16,13 +19,16 @@
 -- What only the log keeps goes from its parameters straight into the log: every set that such wide
 -- rows pass through copies them once more.
 WITH input AS MATERIALIZED (
-  SELECT * FROM unnest($1::uuid[], $2::bigint[], $4::int[], $5::int[], $6::timestamptz[],
-                       $7::bool[], $23::timestamptz[]) WITH ORDINALITY
+  SELECT i.*, o.place
+  FROM unnest($1::uuid[], $2::bigint[], $4::int[], $5::int[], $6::timestamptz[], $7::bool[],
+              $23::timestamptz[]) WITH ORDINALITY
        AS i(delivery_id, lease_token, state, state_reason, next_time, uses_retry, complete_time,
             item)
+  LEFT JOIN LATERAL (SELECT o.ctid AS place FROM open_deliveries o
+                     WHERE o.delivery_id = i.delivery_id OFFSET 0) AS o ON true
 ), closing AS (
   DELETE FROM open_deliveries o USING input i
-  WHERE i.state <> 1 AND o.delivery_id = i.delivery_id AND o.lease_token = i.lease_token
+  WHERE i.state <> 1 AND o.ctid = i.place AND o.lease_token = i.lease_token
     AND coalesce(o.lease_node, 0) <> 0
   RETURNING i.item, i.state, i.state_reason, i.complete_time, o.delivery_id, o.event_id,
             o.endpoint_id, o.env_no, o.event_type, o.origin, o.attempt_count + 1 AS number,
@@ -33,7 +39,7 @@ WITH input AS MATERIALIZED (
       failure_count = o.failure_count + i.uses_retry::int, next_attempt_time = i.next_time,
       lost_claims = 0, alone_deaths = 0
   FROM input i
-  WHERE i.state = 1 AND o.delivery_id = i.delivery_id AND o.lease_token = i.lease_token
+  WHERE i.state = 1 AND o.ctid = i.place AND o.lease_token = i.lease_token
     AND coalesce(o.lease_node, 0) <> 0
   RETURNING i.item, o.event_id, o.env_no, o.origin, o.attempt_count AS number
 ), closed AS (
@@ -104,8 +110,8 @@ WITH input AS MATERIALIZED (
   SELECT endpoint_id, 4, CASE disabled_reason WHEN 3 THEN 'gone' ELSE 'consecutive failures' END
   FROM counted WHERE state = 2
 ), touched AS (
-  UPDATE endpoints e SET revision = revision + 1, update_time = now()
-  FROM counted c WHERE e.endpoint_id = c.endpoint_id AND c.state = 2
+  UPDATE endpoints SET revision = revision + 1, update_time = now()
+  WHERE endpoint_id = ANY (ARRAY(SELECT endpoint_id FROM counted WHERE state = 2))
 )
 SELECT endpoint_id, disabled_reason::int, consecutive_failures FROM counted
 UNION ALL

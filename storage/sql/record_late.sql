@@ -20,7 +20,8 @@ WITH event AS MATERIALIZED (
       response_body = answer.body, response_body_truncated = answer.truncated,
       phases_us = $15::int[], lease_token = NULL
   FROM answer
-  WHERE a.delivery_id = $1::uuid AND a.lease_token = $2::bigint AND a.outcome = 8
+  WHERE a.delivery_id = $1::uuid AND a.lease_token = $2::bigint
+    AND a.outcome + 0 = 8  -- keeps the index of all failed attempts out
   RETURNING a.attempt_id
 ), ended AS (
   DELETE FROM open_deliveries o

@@ -8,7 +8,7 @@
 -- A node that did not stop cleanly counts against what it had: after two such deaths in a row a
 -- delivery is a suspect (claim.sql), and after three more, alone each time, it has failed (POISONED).
 WITH orphaned AS MATERIALIZED (
-  SELECT delivery_id, lease_token, lease_expire_time, lease_node FROM open_deliveries
+  SELECT ctid AS place, lease_expire_time, lease_node FROM open_deliveries
   WHERE lease_node = ANY (ARRAY(
     SELECT g.node_no FROM unnest($1::int[]) AS g(node_no)
     WHERE NOT EXISTS (
@@ -19,18 +19,18 @@ WITH orphaned AS MATERIALIZED (
                         WHERE later.node_id = n.node_id AND later.epoch > n.epoch))))
   LIMIT $3::int FOR UPDATE SKIP LOCKED
 ), overdue AS MATERIALIZED (
-  SELECT delivery_id, lease_token, lease_expire_time FROM open_deliveries
+  SELECT ctid AS place, lease_expire_time FROM open_deliveries
   WHERE lease_node = ANY ($2::int[]) AND lease_expire_time < now()
   LIMIT $3::int FOR UPDATE SKIP LOCKED
 ), lost AS MATERIALIZED (
-  SELECT l.delivery_id, l.lease_token, l.lease_expire_time, n.stop_time IS NULL AS unclean
+  SELECT l.place, l.lease_expire_time, n.stop_time IS NULL AS unclean
   FROM orphaned l
   CROSS JOIN LATERAL (SELECT (SELECT stop_time FROM nodes n WHERE n.node_no = l.lease_node)) AS n
-  UNION ALL SELECT delivery_id, lease_token, lease_expire_time, false FROM overdue
+  UNION ALL SELECT place, lease_expire_time, false FROM overdue
 ), condemned AS (
   DELETE FROM open_deliveries o
   USING lost l
-  WHERE o.delivery_id = l.delivery_id
+  WHERE o.ctid = l.place  -- see record.sql
     AND l.unclean AND o.lost_claims >= 2 AND o.alone_deaths >= 2
   RETURNING o.delivery_id, o.event_id, o.endpoint_id, o.env_no, o.event_type, o.origin,
             o.attempt_count + 1 AS attempt_count, o.create_time, o.lease_token,
@@ -42,7 +42,7 @@ WITH orphaned AS MATERIALIZED (
       alone_deaths = o.alone_deaths + (l.unclean AND o.lost_claims >= 2)::int,
       next_attempt_time = now()
   FROM lost l
-  WHERE o.delivery_id = l.delivery_id
+  WHERE o.ctid = l.place
     AND NOT (l.unclean AND o.lost_claims >= 2 AND o.alone_deaths >= 2)
   RETURNING o.delivery_id, o.event_id, o.endpoint_id, o.env_no, o.event_type, o.origin,
             o.attempt_count, o.create_time, o.lease_token, l.lease_expire_time AS old_expire_time

@@ -6,6 +6,7 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -104,7 +105,8 @@ class HotPlansTest : public PlansTest {
       outcomes.push_back(record);
     }
     for (EndpointId id : some) tallies.push_back({id, 1, 1, 0, true, 50, false});
-    ExpectCheap("record", {110, 3000}, [&] {
+    // Of endpoint_states, a small table, it may read all.
+    ExpectCheap("record", {1000, 3000}, [&] {
       const auto recorded = s.dispatch.Record(outcomes, tallies);
       ASSERT_TRUE(recorded.ok()) << recorded.status();
     });
@@ -163,6 +165,24 @@ TEST_F(HotPlansTest, AHotPlanIsNotMisledByStatistics) {
   database_->Query("ANALYZE");
   Stores fresh(database_->conninfo());
   UseHotStatements(fresh);
+}
+
+// What a plan is made for after a quiet hour: tables of which PostgreSQL knows that they are empty,
+// while it takes ones that it knows nothing of for ten pages. Every index costs the same then.
+class VacuumedPlansTest : public HotPlansTest {
+ protected:
+  static void SetUpTestSuite() {
+    delete std::exchange(early_, nullptr);
+    NewDatabase();
+    database_->Query("VACUUM ANALYZE");
+    early_ = new Stores(database_->conninfo());
+    UseHotStatements(*early_);
+    Fill();
+  }
+};
+
+TEST_F(VacuumedPlansTest, AHotPlanMadeForEmptyTablesServesAFullDatabase) {
+  UseHotStatements(*early_);
 }
 
 }  // namespace

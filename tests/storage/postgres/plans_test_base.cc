@@ -103,7 +103,12 @@ testing::TestDatabase* PlansTest::database_ = nullptr;
 std::vector<EndpointId> PlansTest::endpoints_;
 
 void PlansTest::SetUpTestSuite() {
-  if (database_ != nullptr) return;
+  if (database_ == nullptr) NewDatabase();
+}
+
+void PlansTest::NewDatabase() {
+  endpoints_.clear();
+  delete database_;
   database_ = testing::TestCluster::OfProgram().NewDatabase().release();
   PgMaintenanceStore maintenance({database_->conninfo()});
   ASSERT_TRUE(maintenance.Migrate().ok());

@@ -53,6 +53,8 @@ class PlansTest : public ::testing::Test {
   // are taken when a test says so, and never by themselves: they would end the plans that were made
   // before.
   static void SetUpTestSuite();
+  // In the place of the one before.
+  static void NewDatabase();
   static void Fill();
 
   // Runs `call` and looks at the plans of its statements, all of them.
