@@ -101,6 +101,9 @@ class DispatchStore {
                                                              absl::Duration lease) = 0;
   // Leases that no longer hold are passed over.
   virtual absl::Status Release(const std::vector<LeaseRef>& leases) = 0;
+  // Gives back what an Accept of these events leased to the node, which does not know it: the
+  // answer was lost. What was claimed since is not touched. Nothing when they are not stored.
+  virtual absl::Status ReleaseUntold(const std::vector<EventId>& events, int32_t node_no) = 0;
   // Ends deliveries whose payload is gone: CANCELED, EXPIRED.
   virtual absl::Status Expire(const std::vector<LeaseRef>& leases) = 0;
 
@@ -109,6 +112,10 @@ class DispatchStore {
   virtual absl::StatusOr<std::vector<EndpointCount>> Record(
       const std::vector<OutcomeRecord>& outcomes, const std::vector<EndpointTally>& tallies) = 0;
   virtual absl::StatusOr<std::vector<LeaseRef>> LeasesHeld(const std::vector<LeaseRef>& leases) = 0;
+  // Of leases that are not held: those whose outcome is awaited, in an ABANDONED row or by a
+  // delivery that was canceled under it. RecordLate of another one does nothing, now and later.
+  virtual absl::StatusOr<std::vector<LeaseRef>> LeasesAwaited(
+      const std::vector<LeaseRef>& leases) = 0;
   // An outcome that lost its lease ("Attempts and crashes"). `tallies` are its own, and count if it
   // was an attempt in flight when its delivery was canceled; all in one transaction.
   virtual absl::StatusOr<std::vector<EndpointCount>> RecordLate(

@@ -83,9 +83,10 @@ class EventAcceptor {
 
   // Stores events and one delivery for each matching enabled endpoint, in one transaction;
   // `batches` gives every event the number of its all-or-nothing batch. One result an event, in
-  // order. Keys may not repeat within a call. Errors (session.h) leave nothing behind, or,
-  // UNAVAILABLE and DEADLINE_EXCEEDED, an unknown outcome; ABORTED: somebody took one of the keys
-  // meanwhile, run again; OUT_OF_RANGE: they would make more than kMaxFanOut deliveries.
+  // order. Keys may not repeat within a call. Errors (session.h) leave nothing behind, but UNKNOWN:
+  // they may be stored, now or in a while, and leased (DispatchStore::ReleaseUntold). ABORTED:
+  // somebody took one of the keys meanwhile, run again; OUT_OF_RANGE: they would make more than
+  // kMaxFanOut deliveries.
   virtual absl::StatusOr<std::vector<AcceptResult>> Accept(const std::vector<NewEvent>& events,
                                                            const std::vector<int32_t>& batches,
                                                            const FanOutLease& lease) = 0;

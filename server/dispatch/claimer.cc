@@ -14,6 +14,9 @@ constexpr size_t kReleasesAtOnce = 1000;
 constexpr int32_t kDuePage = 1000;
 constexpr int32_t kTakeOverAtOnce = 1000;
 constexpr absl::Duration kLongestBackoff = absl::Seconds(2);
+// Events whose answer was lost, beyond which their leases run out by themselves.
+constexpr size_t kMaxUntold = 10000;
+constexpr absl::Duration kLongestUntoldWait = absl::Seconds(4);
 
 void LogAway(const absl::Status& status) {
   POSTRIDER_LOG_RARELY(observe::Severity::kWarning, "cannot look for due deliveries",
@@ -35,13 +38,14 @@ Instant Claimer::Step(std::vector<Input> inputs) {
   for (Input& input : inputs) {
     orders.insert(orders.end(), input.orders.begin(), input.orders.end());
     releases_.insert(releases_.end(), input.releases.begin(), input.releases.end());
+    if (!input.untold.empty()) NoteUntold(std::move(input.untold));
     if (input.liveness) liveness_ = *std::move(input.liveness);
   }
   bool reached = ReleaseAll();
   reached = ClaimAll(std::move(orders)) && reached;
   if (clock_.Monotonic() >= next_poll_) {
     absl::Duration wait = options_.poll;
-    reached = TakeOver() && FindDue(wait) && reached;
+    reached = ReleaseUntoldDue() && TakeOver() && FindDue(wait) && reached;
     backoff_ = reached ? options_.poll : std::min(2 * backoff_, kLongestBackoff);
     next_poll_ = clock_.Monotonic() + (reached ? wait : backoff_);
   }
@@ -60,6 +64,45 @@ bool Claimer::ReleaseAll() {
   }
   releases_.clear();
   return true;
+}
+
+void Claimer::NoteUntold(std::vector<EventId> events) {
+  if (untold_events_ + events.size() > kMaxUntold) {
+    POSTRIDER_LOG_RARELY(
+        observe::Severity::kWarning,
+        "the answers of many transactions were lost: what they leased goes on when "
+        "its lease ends",
+        {{"events", std::to_string(events.size())}});
+    return;
+  }
+  const Instant now = clock_.Monotonic();
+  untold_events_ += events.size();
+  untold_.push_back({std::move(events), now + options_.lease, now, options_.poll});
+}
+
+bool Claimer::ReleaseUntoldDue() {
+  const Instant now = clock_.Monotonic();
+  std::erase_if(untold_, [&](const Untold& untold) {
+    if (now < untold.until) return false;
+    untold_events_ -= untold.events.size();
+    return true;
+  });
+  for (Untold& untold : untold_) {
+    if (now < untold.next_try) continue;
+    const absl::Status status = store_->ReleaseUntold(untold.events, options_.node_no);
+    if (!status.ok()) {
+      LogAway(status);
+      return false;
+    }
+    untold.next_try = now + untold.wait;
+    untold.wait = std::min(2 * untold.wait, kLongestUntoldWait);
+  }
+  return true;
+}
+
+void Claimer::ReleaseUntold() {
+  for (Untold& untold : untold_) untold.next_try = -absl::InfiniteDuration();
+  (void)ReleaseUntoldDue();
 }
 
 bool Claimer::ClaimAll(std::vector<ClaimOrder> orders) {

@@ -33,6 +33,7 @@ class Claimer {
   struct Input {
     std::vector<ClaimOrder> orders;
     std::vector<LeaseRef> releases;
+    std::vector<EventId> untold;  // publish::Committer::Outputs
     std::optional<Liveness> liveness;
   };
   struct Outputs {
@@ -45,8 +46,21 @@ class Claimer {
           const DatabaseClock& clock);
 
   Instant Step(std::vector<Input> inputs);
+  // Gives back once more what may be leased without this node's knowing. At a clean stop.
+  void ReleaseUntold();
 
  private:
+  // Events whose answer was lost, all of one transaction.
+  struct Untold {
+    std::vector<EventId> events;
+    Instant until;  // their leases run out by themselves
+    Instant next_try;
+    absl::Duration wait;
+  };
+
+  void NoteUntold(std::vector<EventId> events);
+  // Those whose turn it is. The transaction may yet be under way: one release is not enough.
+  bool ReleaseUntoldDue();
   bool ClaimAll(std::vector<ClaimOrder> orders);
   bool ReleaseAll();
   // When to look again, at most options_.poll from now. False: the database is away.
@@ -59,6 +73,8 @@ class Claimer {
   const DatabaseClock& clock_;
   Liveness liveness_;
   std::vector<LeaseRef> releases_;  // kept over an outage
+  std::vector<Untold> untold_;      // too
+  size_t untold_events_ = 0;
   absl::Duration backoff_;
   Instant next_poll_ = -absl::InfiniteDuration();
 };

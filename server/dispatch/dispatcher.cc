@@ -257,7 +257,7 @@ void Dispatcher::Settle(Ended ended, Blame blame) {
   } else {
     lane.admission.OnFailure(RulesOf(id, lane), now_);
   }
-  ++unrecorded_;
+  unrecorded_.push_back(now_);
   turn_.finished.push_back(std::move(finished));
   MakeReady(id, lane);
   MaybeOrder(id, lane);
@@ -291,7 +291,7 @@ void Dispatcher::SettleHeld(Instant now) {
 }
 
 void Dispatcher::AddRecorded(int count, const std::vector<EndpointCount>& counts) {
-  unrecorded_ -= count;
+  for (int i = 0; i < count && !unrecorded_.empty(); ++i) unrecorded_.pop_front();
   for (const EndpointCount& endpoint : counts) {
     const auto it = lanes_.find(endpoint.endpoint_id);
     if (it == lanes_.end() || it->second.target == nullptr) continue;
@@ -511,7 +511,9 @@ Turn Dispatcher::Run(Instant now, absl::Time database_now) {
   }
   const bool fresh =
       joined_ && now - validated_at_ <= limits_.max_target_age && now < standing_.alive_until;
-  if (fresh || draining_) ServeReady(now, database_now);
+  const bool behind =
+      !unrecorded_.empty() && now - unrecorded_.front() > limits_.max_unrecorded_age;
+  if ((fresh && !behind) || draining_) ServeReady(now, database_now);
 
   Turn turn = std::exchange(turn_, {});
   turn.wake_at = next_sweep_;

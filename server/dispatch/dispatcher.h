@@ -33,8 +33,11 @@
 namespace postrider::dispatch {
 
 struct DispatchLimits {
-  int max_in_flight = 2048;                       // attempts of this node
-  int max_unrecorded = 8192;                      // attempts ended whose outcome is not stored yet
+  int max_in_flight = 2048;   // attempts of this node
+  int max_unrecorded = 8192;  // attempts ended whose outcome is not stored yet
+  // Nothing starts while an outcome waits longer than that: its own would come too late for its
+  // lease, which leaves 3 s for recording.
+  absl::Duration max_unrecorded_age = absl::Seconds(2);
   int64_t max_queued = 100000;                    // deliveries waiting here in all
   int64_t max_queued_bytes = int64_t{256} << 20;  // and their bodies
   // An endpoint as it was read longer ago than this starts nothing (SEMANTICS: changes hold after
@@ -97,7 +100,7 @@ class Dispatcher {
   std::vector<EndpointId> Congested() const;
   int in_flight() const { return static_cast<int>(flights_.size()); }
   // Ended attempts whose outcome is not stored, those that wait for a verdict included.
-  int unrecorded() const { return unrecorded_ + static_cast<int>(held_.size()); }
+  int unrecorded() const { return static_cast<int>(unrecorded_.size() + held_.size()); }
   // Claims under way.
   int orders() const { return orders_; }
   // Sending is paused to probes, because it is us who are cut off.
@@ -195,7 +198,7 @@ class Dispatcher {
   Instant next_verdict_ = -absl::InfiniteDuration();
   Instant next_probe_ = -absl::InfiniteDuration();
 
-  int unrecorded_ = 0;
+  std::deque<Instant> unrecorded_;  // since when, of outcomes that the recorder has
   int orders_ = 0;
   int active_lanes_ = 0;  // with deliveries in flight or waiting
   int64_t queued_ = 0;

@@ -20,6 +20,18 @@ std::vector<OutcomeRecord> RecordsOf(const std::vector<FinishedAttempt>& batch) 
   return records;
 }
 
+using Leases = absl::flat_hash_set<std::pair<DeliveryId, int64_t>>;
+
+Leases SetOf(const std::vector<LeaseRef>& leases) {
+  Leases set;
+  for (const LeaseRef& lease : leases) set.emplace(lease.id, lease.token);
+  return set;
+}
+
+LeaseRef LeaseOf(const FinishedAttempt& attempt) {
+  return {attempt.record.attempt.delivery_id, attempt.record.lease_token};
+}
+
 // Whether the same may work later. Everything else is refused for good.
 bool IsAway(const absl::Status& status) {
   return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) ||
@@ -144,10 +156,16 @@ absl::Status Recorder::GiveUp(FinishedAttempt& finished, const absl::Status& sta
 
 absl::Status Recorder::Store(std::vector<FinishedAttempt>& batch,
                              std::vector<EndpointCount>& counts) {
+  if (unsure_) return StoreApart(batch, counts);
+  const absl::Status status = StoreTogether(batch, counts);
+  return absl::IsAborted(status) ? StoreApart(batch, counts) : status;
+}
+
+absl::Status Recorder::StoreTogether(std::vector<FinishedAttempt>& batch,
+                                     std::vector<EndpointCount>& counts) {
   absl::StatusOr<std::vector<EndpointCount>> stored =
       store_->Record(RecordsOf(batch), TalliesOf(batch));
-  // A lost lease, and also what a commit with an unknown outcome looks like when it is tried again.
-  if (absl::IsAborted(stored.status())) return StoreApart(batch, counts);
+  unsure_ = absl::IsUnavailable(stored.status()) || absl::IsDeadlineExceeded(stored.status());
   if (!stored.ok()) return stored.status();
   counts.insert(counts.end(), stored->begin(), stored->end());
   batch.clear();
@@ -157,45 +175,46 @@ absl::Status Recorder::Store(std::vector<FinishedAttempt>& batch,
 absl::Status Recorder::StoreApart(std::vector<FinishedAttempt>& batch,
                                   std::vector<EndpointCount>& counts) {
   std::vector<LeaseRef> leases;
-  for (const FinishedAttempt& attempt : batch) {
-    leases.push_back({attempt.record.attempt.delivery_id, attempt.record.lease_token});
-  }
-  absl::StatusOr<std::vector<LeaseRef>> held = store_->LeasesHeld(leases);
+  for (const FinishedAttempt& attempt : batch) leases.push_back(LeaseOf(attempt));
+  const absl::StatusOr<std::vector<LeaseRef>> held = store_->LeasesHeld(leases);
   if (!held.ok()) return held.status();
-  absl::flat_hash_set<std::pair<DeliveryId, int64_t>> current;
-  for (const LeaseRef& lease : *held) current.emplace(lease.id, lease.token);
+  // It answers: what goes wrong from here on is tried again soon.
+  backoff_ = kFirstBackoff;
+  const Leases current = SetOf(*held);
+  std::erase_if(leases, [&](const LeaseRef& lease) {
+    return current.contains({lease.id, lease.token});
+  });
+  Leases awaited;
+  if (!leases.empty()) {
+    const absl::StatusOr<std::vector<LeaseRef>> found = store_->LeasesAwaited(leases);
+    if (!found.ok()) return found.status();
+    awaited = SetOf(*found);
+  }
 
   // Late ones first, and each is struck off when it is done: a failure in the middle is taken up
   // again behind it.
   std::vector<FinishedAttempt> rest;
   while (!batch.empty()) {
     FinishedAttempt& attempt = batch.back();
-    const OutcomeRecord& record = attempt.record;
-    if (current.contains({record.attempt.delivery_id, record.lease_token})) {
+    const LeaseRef lease = LeaseOf(attempt);
+    if (current.contains({lease.id, lease.token})) {
       rest.push_back(std::move(attempt));
-      batch.pop_back();
-      continue;
-    }
-    absl::StatusOr<std::vector<EndpointCount>> late =
-        store_->RecordLate(record, TalliesOf({attempt}));
-    if (late.ok()) {
+    } else if (awaited.contains({lease.id, lease.token})) {
+      absl::StatusOr<std::vector<EndpointCount>> late =
+          store_->RecordLate(attempt.record, TalliesOf({attempt}));
+      if (!late.ok()) {
+        batch.insert(batch.end(), std::make_move_iterator(rest.rbegin()),
+                     std::make_move_iterator(rest.rend()));
+        return late.status();
+      }
       counts.insert(counts.end(), late->begin(), late->end());
-    } else {
-      batch.insert(batch.end(), std::make_move_iterator(rest.rbegin()),
-                   std::make_move_iterator(rest.rend()));
-      return late.status();
     }
     batch.pop_back();
   }
   std::reverse(rest.begin(), rest.end());
   batch = std::move(rest);
-  if (batch.empty()) return absl::OkStatus();
-  absl::StatusOr<std::vector<EndpointCount>> stored =
-      store_->Record(RecordsOf(batch), TalliesOf(batch));
-  if (!stored.ok()) return stored.status();
-  counts.insert(counts.end(), stored->begin(), stored->end());
-  batch.clear();
-  return absl::OkStatus();
+  unsure_ = false;
+  return batch.empty() ? absl::OkStatus() : StoreTogether(batch, counts);
 }
 
 }  // namespace postrider::dispatch

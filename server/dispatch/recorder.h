@@ -50,7 +50,10 @@ class Recorder {
   absl::Status GiveUp(FinishedAttempt& attempt, const absl::Status& status);
   // What is left in `batch` afterwards is not stored.
   absl::Status Store(std::vector<FinishedAttempt>& batch, std::vector<EndpointCount>& counts);
-  // Sorts out a batch in which a lease was lost.
+  // Records them all, if none lost its lease.
+  absl::Status StoreTogether(std::vector<FinishedAttempt>& batch,
+                             std::vector<EndpointCount>& counts);
+  // Sorts out a batch in which leases were lost, or that may be recorded already.
   absl::Status StoreApart(std::vector<FinishedAttempt>& batch, std::vector<EndpointCount>& counts);
 
   const std::unique_ptr<DispatchStore> store_;
@@ -62,6 +65,9 @@ class Recorder {
   // refused is halved until that one is alone. It is stored without what the receiver sent, and if
   // that is refused too its delivery is given up (POISONED).
   size_t batch_size_ = kMaxBatch;
+  // The answer about what waits first was lost: it may be recorded. Asking that before anything
+  // else makes every try that was committed count, even if all answers are lost.
+  bool unsure_ = false;
   absl::Duration backoff_ = kFirstBackoff;
   Instant retry_at_ = -absl::InfiniteDuration();
   Totals totals_;

@@ -55,8 +55,11 @@ Engine::Engine(Stores stores, const Options& options, Surroundings surroundings,
       commit_(
           "commit", std::move(stores.commit), publish::CommitLimits{},
           [this] { return NextLease(); },
-          [this](const std::vector<NewEvent>& accepted, const std::vector<AcceptResult>& results,
-                 Instant begun) { OnAccepted(accepted, results, begun); },
+          publish::Committer::Outputs{
+              [this](const std::vector<NewEvent>& accepted,
+                     const std::vector<AcceptResult>& results,
+                     Instant begun) { OnAccepted(accepted, results, begun); },
+              [this](std::vector<EventId> events) { claim_.Put({.untold = std::move(events)}); }},
           clock) {}
 
 Engine::Dispatch::Outputs Engine::DispatchOutputs(Surroundings& surroundings) {
@@ -193,6 +196,7 @@ void Engine::Stop() {
   record_.Stop();
   record_.core().WriteTotals();
   claim_.Stop();
+  claim_.core().ReleaseUntold();
   endpoints_.Stop();
   heartbeat_.Stop();
   heartbeat_.core().SayGoodbye();

@@ -22,6 +22,13 @@ bool MayBeOneCalls(const absl::Status& status) {
   return absl::IsAborted(status) || absl::IsInternal(status) || absl::IsOutOfRange(status);
 }
 
+std::vector<EventId> IdsOf(const std::vector<NewEvent>& events) {
+  std::vector<EventId> ids;
+  ids.reserve(events.size());
+  for (const NewEvent& event : events) ids.push_back(event.id);
+  return ids;
+}
+
 absl::Status ToCaller(const absl::Status& status) {
   switch (status.code()) {
     case absl::StatusCode::kAborted:
@@ -33,6 +40,7 @@ absl::Status ToCaller(const absl::Status& status) {
           absl::StrCat("the events of this call would make more than ", kMaxFanOut,
                        " deliveries at once: nothing was stored, publish them in smaller batches"));
     case absl::StatusCode::kDeadlineExceeded:
+    case absl::StatusCode::kUnknown:
       return absl::UnavailableError(status.message());
     default:
       return status;
@@ -60,11 +68,11 @@ struct Key {
 }  // namespace
 
 Committer::Committer(std::unique_ptr<EventAcceptor> acceptor, const CommitLimits& limits,
-                     LeaseSource lease, OnAccepted on_accepted, const DatabaseClock& clock)
+                     LeaseSource lease, Outputs outputs, const DatabaseClock& clock)
     : acceptor_(std::move(acceptor)),
       limits_(limits),
       lease_(std::move(lease)),
-      on_accepted_(std::move(on_accepted)),
+      outputs_(std::move(outputs)),
       clock_(clock) {}
 
 absl::Status Committer::Admit(const Submission& submission) {
@@ -156,7 +164,8 @@ void Committer::Commit(std::vector<Submission> batch) {
   for (int run = 0; run < (alone ? kMaxRuns : kMaxRunsTogether); ++run) {
     const Instant begun = clock_.Monotonic();
     results = acceptor_->Accept(events, numbers, lease_());
-    if (results.ok()) on_accepted_(events, *results, begun);
+    if (results.ok()) outputs_.accepted(events, *results, begun);
+    if (absl::IsUnknown(results.status())) outputs_.untold(IdsOf(events));
     if (!absl::IsAborted(results.status())) break;
   }
   if (!alone && MayBeOneCalls(results.status())) {

@@ -44,15 +44,20 @@ struct CommitLimits {
 class Committer {
  public:
   using Input = Submission;
-  // Called after each transaction, before its calls are answered. `begun` was the instant before
-  // the transaction began, from which its leases count at the latest.
-  using OnAccepted = std::function<void(const std::vector<NewEvent>&,
-                                        const std::vector<AcceptResult>&, Instant begun)>;
+  struct Outputs {
+    // Called after each transaction, before its calls are answered. `begun` was the instant before
+    // the transaction began, from which its leases count at the latest.
+    std::function<void(const std::vector<NewEvent>&, const std::vector<AcceptResult>&,
+                       Instant begun)>
+        accepted;
+    // These may be stored, or will be in a while, and leased to this node, which will not be told.
+    std::function<void(std::vector<EventId>)> untold;
+  };
   // What to lease, asked before each transaction.
   using LeaseSource = std::function<FanOutLease()>;
 
   Committer(std::unique_ptr<EventAcceptor> acceptor, const CommitLimits& limits, LeaseSource lease,
-            OnAccepted on_accepted, const DatabaseClock& clock);
+            Outputs outputs, const DatabaseClock& clock);
 
   // Thread-safe; asked before a submission is put. RESOURCE_EXHAUSTED: too much waits.
   absl::Status Admit(const Submission& submission);
@@ -70,7 +75,7 @@ class Committer {
   const std::unique_ptr<EventAcceptor> acceptor_;
   const CommitLimits limits_;
   const LeaseSource lease_;
-  const OnAccepted on_accepted_;
+  const Outputs outputs_;
   const DatabaseClock& clock_;
   std::deque<Submission> waiting_;
 

@@ -76,6 +76,12 @@ absl::Status PgDispatchStore::Release(const std::vector<LeaseRef>& leases) {
   return session_.Run(sql::kRelease, params_).status();
 }
 
+absl::Status PgDispatchStore::ReleaseUntold(const std::vector<EventId>& events, int32_t node_no) {
+  params_.Clear();
+  params_.UuidArray(events, [](const EventId& id) { return id.ulid; }).Int4(node_no);
+  return session_.Run(sql::kReleaseUntold, params_).status();
+}
+
 absl::Status PgDispatchStore::Expire(const std::vector<LeaseRef>& leases) {
   SetLeases(leases);
   return session_.Run(sql::kExpireLeased, params_).status();
@@ -127,14 +133,24 @@ absl::StatusOr<std::vector<EndpointCount>> PgDispatchStore::Record(
 
 absl::StatusOr<std::vector<LeaseRef>> PgDispatchStore::LeasesHeld(
     const std::vector<LeaseRef>& leases) {
+  return Select(sql::kLeasesHeld, leases);
+}
+
+absl::StatusOr<std::vector<LeaseRef>> PgDispatchStore::LeasesAwaited(
+    const std::vector<LeaseRef>& leases) {
+  return Select(sql::kLeasesAwaited, leases);
+}
+
+absl::StatusOr<std::vector<LeaseRef>> PgDispatchStore::Select(const Statement& statement,
+                                                              const std::vector<LeaseRef>& leases) {
   SetLeases(leases);
-  absl::StatusOr<Result> rows = session_.Run(sql::kLeasesHeld, params_);
+  absl::StatusOr<Result> rows = session_.Run(statement, params_);
   if (!rows.ok()) return rows.status();
-  std::vector<LeaseRef> held;
+  std::vector<LeaseRef> selected;
   for (int row = 0; row < rows->rows(); ++row) {
-    held.push_back({DeliveryId{rows->Uuid(row, 0)}, rows->Int(row, 1)});
+    selected.push_back({DeliveryId{rows->Uuid(row, 0)}, rows->Int(row, 1)});
   }
-  return held;
+  return selected;
 }
 
 absl::StatusOr<std::vector<EndpointCount>> PgDispatchStore::RecordLate(

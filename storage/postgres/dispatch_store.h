@@ -18,11 +18,13 @@ class PgDispatchStore : public DispatchStore {
                                                      int32_t node_no,
                                                      absl::Duration lease) override;
   absl::Status Release(const std::vector<LeaseRef>& leases) override;
+  absl::Status ReleaseUntold(const std::vector<EventId>& events, int32_t node_no) override;
   absl::Status Expire(const std::vector<LeaseRef>& leases) override;
   absl::StatusOr<std::vector<EndpointCount>> Record(
       const std::vector<OutcomeRecord>& outcomes,
       const std::vector<EndpointTally>& tallies) override;
   absl::StatusOr<std::vector<LeaseRef>> LeasesHeld(const std::vector<LeaseRef>& leases) override;
+  absl::StatusOr<std::vector<LeaseRef>> LeasesAwaited(const std::vector<LeaseRef>& leases) override;
   absl::StatusOr<std::vector<EndpointCount>> RecordLate(
       const OutcomeRecord& outcome, const std::vector<EndpointTally>& tallies) override;
   absl::Status Poison(const OutcomeRecord& outcome) override;
@@ -34,6 +36,8 @@ class PgDispatchStore : public DispatchStore {
  private:
   // Whether it was an attempt in flight when its delivery was canceled.
   absl::StatusOr<bool> RecordLateAlone(const OutcomeRecord& outcome);
+  absl::StatusOr<std::vector<LeaseRef>> Select(const Statement& statement,
+                                               const std::vector<LeaseRef>& leases);
   // The two parameters of statements about leases.
   void SetLeases(const std::vector<LeaseRef>& leases);
 

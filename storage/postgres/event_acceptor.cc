@@ -216,6 +216,9 @@ absl::Status PgEventAcceptor::Store(const std::vector<NewEvent>& events,
   if (absl::IsAlreadyExists(stored.status())) {
     return absl::AbortedError("an idempotency key was taken at the same moment");
   }
+  if (absl::IsUnavailable(stored.status()) || absl::IsDeadlineExceeded(stored.status())) {
+    return absl::UnknownError(stored.status().message());
+  }
   if (!stored.ok()) return stored.status();
   const int64_t token = stored->Int(0, 0);
   for (const DeliveryRow& row : rows) row.delivery->lease_token = token;

@@ -10,9 +10,10 @@
 -- Arrays, one element a delivery:
 --   $18 delivery_id  $19 event_id  $20 endpoint_id  $21 env_no  $22 type  $23 create_time
 --   $24 the node it is leased to, or null: it is left to be claimed
--- and $25 lease duration, seconds. Answer: the lease token.
+-- and $25 lease duration, seconds. Answer: the lease token, negative: only the lease that a delivery is
+-- stored with has such a one (release_untold.sql).
 WITH position AS MATERIALIZED (
-  SELECT pg_current_xact_id()::text::bigint AS xid, nextval('lease_tokens') AS token,
+  SELECT pg_current_xact_id()::text::bigint AS xid, -nextval('lease_tokens') AS token,
          now() + make_interval(secs => $25::float8) AS expires
 ), keys AS (
   INSERT INTO idempotency_keys (window_start, env_no, key, event_id, content_digest,

@@ -117,6 +117,20 @@ TEST_F(DispatcherTest, TooManyUnrecordedOutcomesStopTheStarts) {
   EXPECT_THAT(DeliveriesOf(Run().requests), ElementsAre(13, 14, 15));
 }
 
+TEST_F(DispatcherTest, NothingStartsWhileOutcomesWaitTooLongToBeRecorded) {
+  auto target = TargetNo(1);
+  target->max_in_flight = 1;
+  AddWork(1, 10, 4);
+  Load({target});
+  AnswerAll(Run().requests, 200);
+  Pass(absl::Seconds(1));
+  AnswerAll(Run().requests, 200);
+  Pass(absl::Seconds(1) + absl::Milliseconds(1));
+  EXPECT_THAT(Run().requests, IsEmpty());
+  dispatcher_->AddRecorded(1, {});
+  EXPECT_THAT(DeliveriesOf(Run().requests), ElementsAre(12));
+}
+
 TEST_F(DispatcherTest, WorkThatIsNotStartedInTimeIsGivenBack) {
   auto target = TargetNo(1);
   target->max_in_flight = 1;

@@ -80,7 +80,7 @@ absl::StatusOr<std::vector<AcceptResult>> Database::Accept(const std::vector<New
   }
   if (fan_out > kMaxFanOut) return absl::OutOfRangeError("too many deliveries");
   ++commit_no_;
-  const int64_t token = next_token_++;
+  const int64_t token = -next_token_++;
   const std::set<EndpointId> congested(lease.congested.begin(), lease.congested.end());
   for (size_t i = 0; i < events.size(); ++i) {
     const NewEvent& event = events[i];

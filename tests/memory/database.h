@@ -104,10 +104,12 @@ class Database {
   std::vector<ClaimedDelivery> Claim(const std::vector<ClaimOrder>& orders, int32_t node_no,
                                      absl::Duration lease);
   void Release(const std::vector<LeaseRef>& leases);
+  void ReleaseUntold(const std::vector<EventId>& events, int32_t node_no);
   void Expire(const std::vector<LeaseRef>& leases);
   absl::StatusOr<std::vector<EndpointCount>> Record(const std::vector<OutcomeRecord>& outcomes,
                                                     const std::vector<EndpointTally>& tallies);
   std::vector<LeaseRef> LeasesHeld(const std::vector<LeaseRef>& leases) const;
+  std::vector<LeaseRef> LeasesAwaited(const std::vector<LeaseRef>& leases) const;
   std::vector<EndpointCount> RecordLate(const OutcomeRecord& outcome,
                                         const std::vector<EndpointTally>& tallies);
   void Poison(const OutcomeRecord& outcome);

@@ -132,6 +132,16 @@ void Database::Release(const std::vector<LeaseRef>& leases) {
   }
 }
 
+void Database::ReleaseUntold(const std::vector<EventId>& events, int32_t node_no) {
+  ++commit_no_;
+  const std::set<EventId> untold(events.begin(), events.end());
+  const std::set<DeliveryId> leased = leased_[node_no];
+  for (DeliveryId id : leased) {
+    OpenDelivery& row = open_.at(id);
+    if (row.lease_token < 0 && untold.contains(row.event_id)) Free(id, row, row.next_attempt_time);
+  }
+}
+
 void Database::Expire(const std::vector<LeaseRef>& leases) {
   ++commit_no_;
   for (const LeaseRef& lease : leases) {
@@ -208,6 +218,20 @@ std::vector<LeaseRef> Database::LeasesHeld(const std::vector<LeaseRef>& leases) 
     }
   }
   return held;
+}
+
+std::vector<LeaseRef> Database::LeasesAwaited(const std::vector<LeaseRef>& leases) const {
+  std::vector<LeaseRef> awaited;
+  for (const LeaseRef& lease : leases) {
+    const auto closed = closed_.find(lease.id);
+    bool found = closed != closed_.end() && closed->second.lease_token == lease.token;
+    for (const StoredAttempt* row : AttemptsOf(lease.id)) {
+      found |=
+          row->lease_token == lease.token && row->attempt.outcome == AttemptOutcome::kAbandoned;
+    }
+    if (found) awaited.push_back(lease);
+  }
+  return awaited;
 }
 
 std::vector<EndpointCount> Database::RecordLate(const OutcomeRecord& outcome,

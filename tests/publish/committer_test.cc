@@ -93,12 +93,16 @@ class CommitterTest : public ::testing::Test {
   std::string message_;
   std::vector<Submission> admitted_;
   int accepted_ = 0;
-  Committer committer_{std::make_unique<FakeAcceptor>(book_), Limits(),
-                       [] { return FanOutLease(); },
-                       [this](const std::vector<NewEvent>& events, const auto&, Instant) {
-                         accepted_ += static_cast<int>(events.size());
-                       },
-                       clock_};
+  int untold_ = 0;
+  Committer committer_{
+      std::make_unique<FakeAcceptor>(book_),
+      Limits(),
+      [] { return FanOutLease(); },
+      {[this](const std::vector<NewEvent>& events, const auto&, Instant) {
+         accepted_ += static_cast<int>(events.size());
+       },
+       [this](std::vector<EventId> events) { untold_ += static_cast<int>(events.size()); }},
+      clock_};
 };
 
 TEST_F(CommitterTest, WhoeverWaitsGoesTogetherUpToTheLimit) {
@@ -161,12 +165,21 @@ TEST_F(CommitterTest, ACallThatFansOutTooFarIsToldToBeSmaller) {
 }
 
 TEST_F(CommitterTest, AnUnknownOutcomeIsUnavailableForAllOfABatch) {
-  book_.say = [](const std::string&) { return absl::DeadlineExceededError("hung"); };
+  book_.say = [](const std::string&) { return absl::UnknownError("the connection broke"); };
   Admit(Call({"a"}));
   Admit(Call({"b"}));
   Run();
   EXPECT_THAT(told_, ElementsAre("a UNAVAILABLE", "b UNAVAILABLE"));
   EXPECT_EQ(accepted_, 0);
+  EXPECT_EQ(untold_, 2);
+}
+
+TEST_F(CommitterTest, WhatWasNotStoredForCertainNeedNotBeGivenBack) {
+  book_.say = [](const std::string&) { return absl::UnavailableError("no connection"); };
+  Admit(Call({"a"}));
+  Run();
+  EXPECT_THAT(told_, ElementsAre("a UNAVAILABLE"));
+  EXPECT_EQ(untold_, 0);
 }
 
 TEST_F(CommitterTest, ALostRaceForAKeyIsRunAgain) {

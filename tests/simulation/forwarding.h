@@ -27,6 +27,9 @@ class ForwardingDispatchStore : public DispatchStore {
   absl::Status Release(const std::vector<LeaseRef>& leases) override {
     return store_->Release(leases);
   }
+  absl::Status ReleaseUntold(const std::vector<EventId>& events, int32_t node_no) override {
+    return store_->ReleaseUntold(events, node_no);
+  }
   absl::Status Expire(const std::vector<LeaseRef>& leases) override {
     return store_->Expire(leases);
   }
@@ -37,6 +40,10 @@ class ForwardingDispatchStore : public DispatchStore {
   }
   absl::StatusOr<std::vector<LeaseRef>> LeasesHeld(const std::vector<LeaseRef>& leases) override {
     return store_->LeasesHeld(leases);
+  }
+  absl::StatusOr<std::vector<LeaseRef>> LeasesAwaited(
+      const std::vector<LeaseRef>& leases) override {
+    return store_->LeasesAwaited(leases);
   }
   absl::StatusOr<std::vector<EndpointCount>> RecordLate(
       const OutcomeRecord& outcome, const std::vector<EndpointTally>& tallies) override {

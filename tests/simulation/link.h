@@ -80,8 +80,12 @@ class LinkedEventAcceptor : public EventAcceptor {
   absl::StatusOr<std::vector<AcceptResult>> Accept(const std::vector<NewEvent>& events,
                                                    const std::vector<int32_t>& batches,
                                                    const FanOutLease& lease) override {
-    return link_.Run<std::vector<AcceptResult>>(
+    auto results = link_.Run<std::vector<AcceptResult>>(
         [=](memory::Database& database) { return database.Accept(events, batches, lease); }, true);
+    if (absl::IsUnavailable(results.status()) || absl::IsDeadlineExceeded(results.status())) {
+      return absl::UnknownError(results.status().message());
+    }
+    return results;
   }
 
  private:
@@ -105,6 +109,9 @@ class LinkedDispatchStore : public DispatchStore {
   absl::Status Release(const std::vector<LeaseRef>& leases) override {
     return Do([=](memory::Database& database) { database.Release(leases); });
   }
+  absl::Status ReleaseUntold(const std::vector<EventId>& events, int32_t node_no) override {
+    return Do([=](memory::Database& database) { database.ReleaseUntold(events, node_no); });
+  }
   absl::Status Expire(const std::vector<LeaseRef>& leases) override {
     return Do([=](memory::Database& database) { database.Expire(leases); });
   }
@@ -117,6 +124,11 @@ class LinkedDispatchStore : public DispatchStore {
   absl::StatusOr<std::vector<LeaseRef>> LeasesHeld(const std::vector<LeaseRef>& leases) override {
     return link_.Run<std::vector<LeaseRef>>(
         [=](memory::Database& database) { return database.LeasesHeld(leases); });
+  }
+  absl::StatusOr<std::vector<LeaseRef>> LeasesAwaited(
+      const std::vector<LeaseRef>& leases) override {
+    return link_.Run<std::vector<LeaseRef>>(
+        [=](memory::Database& database) { return database.LeasesAwaited(leases); });
   }
   absl::StatusOr<std::vector<EndpointCount>> RecordLate(
       const OutcomeRecord& outcome, const std::vector<EndpointTally>& tallies) override {

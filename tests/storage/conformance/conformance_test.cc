@@ -98,6 +98,41 @@ TYPED_TEST(ConformanceTest, WhatIsReleasedIsClaimedAgainAndOldTokensHoldNothing)
   EXPECT_THAT(*scene.subject().dispatch().LeasesHeld({scene.LeaseOf(0)}), SizeIs(1));
 }
 
+TYPED_TEST(ConformanceTest, WhatWasLeasedAtAcceptanceWithoutAnAnswerIsGivenBack) {
+  auto& scene = this->scene_;
+  scene.AddEndpoint();
+  const AcceptResult untold = scene.Accept(scene.MakeEvent("t"), 1);
+  const AcceptResult told = scene.Accept(scene.MakeEvent("t"), 1);
+  const AcceptResult of_another = scene.Accept(scene.MakeEvent("t"), 2);
+  const std::vector<EventId> events = {untold.event_id, of_another.event_id,
+                                       scene.MakeEvent("t").id};  // this one is not stored
+  ASSERT_TRUE(scene.subject().dispatch().ReleaseUntold(events, 1).ok());
+  EXPECT_THAT(scene.Claim(0, 10, 1), ElementsAre(0));
+  // Once more: by now it is claimed.
+  ASSERT_TRUE(scene.subject().dispatch().ReleaseUntold(events, 1).ok());
+  EXPECT_THAT(scene.Claim(0, 10, 3), IsEmpty());
+  EXPECT_EQ(scene.Show(0), "state 2 reason 0 attempts 0");
+}
+
+TYPED_TEST(ConformanceTest, AnOutcomeIsAwaitedUntilItIsRecorded) {
+  auto& scene = this->scene_;
+  scene.AddEndpoint();
+  DispatchStore& dispatch = scene.subject().dispatch();
+  const int32_t dead = scene.DeadNode(false);
+  scene.Accept(scene.MakeEvent("t"), dead);
+  scene.Accept(scene.MakeEvent("t"), 9);
+  scene.Accept(scene.MakeEvent("t"), 9);
+  const std::vector<LeaseRef> leases = {scene.LeaseOf(0), scene.LeaseOf(1), scene.LeaseOf(2)};
+  EXPECT_THAT(*dispatch.LeasesAwaited(leases), IsEmpty());
+  scene.TakeOver({dead});
+  ASSERT_TRUE(scene.subject().Cancel(scene.IdOf(1)).ok());
+  ASSERT_TRUE(scene.Record(scene.OutcomeOf(2, true)).ok());
+  EXPECT_THAT(*dispatch.LeasesAwaited(leases), SizeIs(2));
+  ASSERT_TRUE(dispatch.RecordLate(scene.OutcomeOf(0, false), {}).ok());
+  ASSERT_TRUE(dispatch.RecordLate(scene.OutcomeOf(1, false), {}).ok());
+  EXPECT_THAT(*dispatch.LeasesAwaited(leases), IsEmpty());
+}
+
 TYPED_TEST(ConformanceTest, AttemptsAreNumberedUntilTheDeliveryEnds) {
   auto& scene = this->scene_;
   scene.AddEndpoint();

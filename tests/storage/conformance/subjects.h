@@ -148,6 +148,10 @@ class MemorySubject {
       database_.Release(leases);
       return absl::OkStatus();
     }
+    absl::Status ReleaseUntold(const std::vector<EventId>& events, int32_t node_no) override {
+      database_.ReleaseUntold(events, node_no);
+      return absl::OkStatus();
+    }
     absl::Status Expire(const std::vector<LeaseRef>& leases) override {
       database_.Expire(leases);
       return absl::OkStatus();
@@ -159,6 +163,10 @@ class MemorySubject {
     }
     absl::StatusOr<std::vector<LeaseRef>> LeasesHeld(const std::vector<LeaseRef>& leases) override {
       return database_.LeasesHeld(leases);
+    }
+    absl::StatusOr<std::vector<LeaseRef>> LeasesAwaited(
+        const std::vector<LeaseRef>& leases) override {
+      return database_.LeasesAwaited(leases);
     }
     absl::StatusOr<std::vector<EndpointCount>> RecordLate(
         const OutcomeRecord& outcome, const std::vector<EndpointTally>& tallies) override {

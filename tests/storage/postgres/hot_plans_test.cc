@@ -81,6 +81,17 @@ class HotPlansTest : public PlansTest {
       ASSERT_TRUE(held.ok()) << held.status();
       EXPECT_EQ(held->size(), mine.size());
     });
+    ExpectCheap("leases_awaited", {210, 3000}, [&] {
+      const auto awaited = s.dispatch.LeasesAwaited(mine);
+      ASSERT_TRUE(awaited.ok()) << awaited.status();
+      EXPECT_EQ(awaited->size(), 0u);
+    });
+    ExpectCheap("release_untold", {410, 12000}, [&] {
+      std::vector<EventId> untold;
+      for (const NewEvent& event : events) untold.push_back(event.id);
+      untold.resize(100);
+      ASSERT_TRUE(s.dispatch.ReleaseUntold(untold, 1).ok());
+    });
     ExpectCheap("release", {110, 3000}, [&] {
       ASSERT_TRUE(s.dispatch.Release({mine.begin(), mine.begin() + std::ssize(mine) / 5}).ok());
     });
