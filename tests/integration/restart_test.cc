@@ -4,6 +4,8 @@
 #include <signal.h>
 
 #include <atomic>
+#include <functional>
+#include <optional>
 #include <random>
 #include <set>
 #include <string>
@@ -31,9 +33,14 @@ class RestartTest : public OwnServersTest {
   ServerProcess* StartAgain(const ServerProcess& earlier) {
     return StartServerWith(earlier.options());
   }
+  static bool IsDraining(const ServerProcess& server) {
+    return absl::StrContains(server.Log(), "\"draining\"");
+  }
+  void ExpectNothingLost(const std::function<void(ServerProcess&)>& end);
 };
 
-TEST_F(RestartTest, KillInTheMiddleOfPublishingLosesNothingThatWasAcknowledged) {
+// Ends the server in the middle of publishing, again and again.
+void RestartTest::ExpectNothingLost(const std::function<void(ServerProcess&)>& end) {
   constexpr int kRounds = 4;
   constexpr int kThreads = 4;
   const unsigned seed = std::random_device()();
@@ -65,7 +72,7 @@ TEST_F(RestartTest, KillInTheMiddleOfPublishingLosesNothingThatWasAcknowledged) 
     }
     const int kill_at = std::uniform_int_distribution<int>(20, 400)(random);
     EXPECT_TRUE(WaitUntil([&] { return count >= kill_at; }));
-    server->Kill();
+    end(*server);
     for (std::thread& thread : threads) thread.join();
     for (const std::set<std::string>& some : ids) acknowledged.insert(some.begin(), some.end());
     server = StartAgain(*server);
@@ -91,6 +98,20 @@ TEST_F(RestartTest, KillInTheMiddleOfPublishingLosesNothingThatWasAcknowledged) 
   EXPECT_EQ(database().Value("SELECT count(*) FROM (SELECT FROM attempts GROUP BY delivery_id "
                              "HAVING max(number) <> count(*) OR min(number) <> 1) AS x"),
             "0");
+}
+
+TEST_F(RestartTest, KillInTheMiddleOfPublishingLosesNothingThatWasAcknowledged) {
+  ExpectNothingLost([](ServerProcess& server) { server.Kill(); });
+}
+
+TEST_F(RestartTest, KillInTheMiddleOfADrainLosesNothingEither) {
+  bool at_once = false;
+  ExpectNothingLost([&](ServerProcess& server) {
+    server.program().Signal(SIGTERM);
+    at_once = !at_once;
+    if (!at_once) EXPECT_TRUE(WaitUntil([&] { return IsDraining(server); }));
+    server.Kill();
+  });
 }
 
 TEST_F(RestartTest, TheSameServerTakesItsDeliveriesBackAtOnce) {
@@ -174,6 +195,31 @@ TEST_F(RestartTest, ADrainDoesNotWaitLongerThanItsTimeout) {
   const absl::Time start = absl::Now();
   EXPECT_TRUE(server->Terminate().has_value());
   EXPECT_LT(absl::Now() - start, absl::Seconds(6));
+}
+
+TEST_F(RestartTest, ASecondSignalEndsTheWaitOfTheDrainAndNothingIsLost) {
+  ServerProcess* const server = StartServer({"--drain-timeout", "60s", "--attempt-timeout", "15s"});
+  ASSERT_NE(server, nullptr);
+  receiver_.AnswerInTurn({Answer{.hold = true}, Answer{}});
+  Caller caller(server->api());
+  caller.CreateAt(receiver_.Url());
+  const std::string delivery = caller.DeliveryOf(caller.PublishEvent()).id();
+  ASSERT_TRUE(receiver_.WaitForUnanswered(1));
+  server->program().Signal(SIGTERM);
+  ASSERT_TRUE(WaitUntil([&] { return IsDraining(*server); }));
+  EXPECT_EQ(server->program().WaitForExit(absl::Seconds(1)), std::nullopt);  // It waits.
+  const absl::Time hurried = absl::Now();
+  server->program().Signal(SIGTERM);
+  EXPECT_EQ(server->program().WaitForExit(kPatience), 0);
+  EXPECT_LT(absl::Now() - hurried, absl::Seconds(5));
+  // What was in flight may have been received, which the log says, and goes on at once.
+  ServerProcess* const next = StartAgain(*server);
+  ASSERT_NE(next, nullptr);
+  caller.Use(next->api());
+  caller.WaitForState(delivery, v1::DELIVERY_STATE_SUCCEEDED);
+  const std::vector<v1::Attempt> attempts = caller.AttemptsOf(delivery);
+  ASSERT_EQ(attempts.size(), 2u);
+  EXPECT_EQ(attempts[0].outcome(), v1::ATTEMPT_OUTCOME_ABANDONED);
 }
 
 TEST_F(RestartTest, AFailureAtStartExitsWithOneAndAReason) {
