@@ -19,11 +19,16 @@ struct NodeRegistration {
   std::vector<int32_t> previous;  // earlier incarnations of the same node_id: gone for certain
 };
 
+inline constexpr absl::Duration kLongestGap = absl::Seconds(4);
+
 struct NodeRow {
   int32_t node_no = 0;
   std::string node_id;
   absl::Duration silence;  // since its last heartbeat
   bool stopped = false;    // cleanly
+  // Before its last heartbeat it had renewed itself for so long without a gap of more than
+  // kLongestGap: the database was in reach all the time.
+  absl::Duration steady_for;
 };
 
 struct HeartbeatAnswer {

@@ -1,9 +1,11 @@
 // Keeps this node alive in the eyes of the others, and watches them ("heartbeat" loop).
 //
 // A node is dead to the others when its row was not renewed for kDeadAfter. It stops starting
-// attempts by its own monotonic clock before that. After an outage of the database (its own
-// renewals failed) it waits one such period before it declares anyone dead, so that an outage makes
-// nobody believe that everybody died.
+// attempts by its own monotonic clock before that. An outage of the database must make nobody
+// believe that everybody died: silence means something when the database was in reach meanwhile, of
+// anybody. Each row says for how long its node renewed itself without a gap, and those of all
+// nodes, dead ones too, are put together. So one that has just started may judge as well as any
+// other.
 
 #pragma once
 
@@ -27,16 +29,19 @@ inline constexpr absl::Duration kSelfMargin = absl::Seconds(1);
 // they may not know that they have to share the limits of endpoints (a heartbeat and a bit).
 inline constexpr absl::Duration kJoinWait = absl::Milliseconds(2500);
 
+// For how long the database has been in use without a gap of more than kLongestGap. Pure.
+absl::Duration InUseFor(const std::vector<NodeRow>& nodes);
+
 // What a heartbeat's answer means. Pure.
 struct Membership {
   Cluster cluster;
   Liveness liveness;
-  std::vector<int32_t> forgettable;  // gone long enough to have been taken over
+  std::vector<int32_t> forgettable;                // gone long enough to have been taken over
+  absl::Duration look_again = kHeartbeatInterval;  // somebody may be dead then
 };
-// `previous`: earlier incarnations of this node, dead for certain. `settled`: this node has renewed
-// itself without a gap for kDeadAfter, so that silence of others means something.
+// `previous`: earlier incarnations of this node, dead for certain.
 Membership MembershipOf(int32_t self, const std::vector<int32_t>& previous,
-                        const std::vector<NodeRow>& nodes, bool settled);
+                        const std::vector<NodeRow>& nodes);
 
 // A core of a Loop.
 class Heartbeat {
@@ -61,8 +66,8 @@ class Heartbeat {
   const NodeRegistration self_;
   const Outputs outputs_;
   DatabaseClock& clock_;
-  Instant healthy_since_ = absl::InfiniteDuration();
   Instant last_renewal_ = -absl::InfiniteDuration();
+  absl::Duration look_again_ = kHeartbeatInterval;
   Standing standing_{.joined_at = -absl::InfiniteDuration()};
 };
 

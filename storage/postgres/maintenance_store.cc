@@ -16,7 +16,7 @@ constexpr Statement kNow{"now", "SELECT now()"};
 // In order; a migration that was released never changes.
 constexpr Statement kMigrations[] = {sql::kMigrationInitial, sql::kMigrationDeliveryGuards,
                                      sql::kMigrationFailures, sql::kMigrationCallers,
-                                     sql::kMigrationLookups};
+                                     sql::kMigrationLookups, sql::kMigrationSteadyNodes};
 
 }  // namespace
 

@@ -30,7 +30,8 @@ absl::StatusOr<HeartbeatAnswer> PgNodeStore::Heartbeat(int32_t node_no) {
   }
   for (int row = 1; row < rows->rows(); ++row) {
     answer.nodes.push_back({static_cast<int32_t>(rows->Int(row, 0)), rows->Text(row, 1),
-                            absl::Seconds(rows->Float8(row, 2)), rows->Bool(row, 3)});
+                            absl::Seconds(rows->Float8(row, 2)), rows->Bool(row, 3),
+                            absl::Seconds(rows->Float8(row, 5))});
   }
   return answer;
 }

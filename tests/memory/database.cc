@@ -22,7 +22,7 @@ NodeRegistration Database::Register(const std::string& node_id) {
   }
   made.epoch = last == nullptr ? 1 : last->epoch + 1;
   if (last != nullptr && !last->stopped) made.unclean_deaths = last->unclean_deaths + 1;
-  nodes_[made.node_no] = {node_id, made.epoch, made.unclean_deaths, now_(), false};
+  nodes_[made.node_no] = {node_id, made.epoch, made.unclean_deaths, now_(), false, {}};
   return made;
 }
 
@@ -35,13 +35,16 @@ absl::StatusOr<HeartbeatAnswer> Database::Heartbeat(int32_t node_no, const std::
       return other.second.node_id == node_id && other.first > node_no;
     });
     if (followed) return absl::NotFoundError("a later incarnation took its place");
-    it = nodes_.emplace(node_no, StoredNode{node_id, epoch, 0, now_(), false}).first;
+    it = nodes_.emplace(node_no, StoredNode{node_id, epoch, 0, now_(), false, {}}).first;
   }
-  it->second.heartbeat_time = now_();
+  StoredNode& self = it->second;
+  if (!self.steady_since || now_() - self.heartbeat_time > kLongestGap) self.steady_since = now_();
+  self.heartbeat_time = now_();
   HeartbeatAnswer answer;
   answer.database_time = now_();
   for (const auto& [no, node] : nodes_) {
-    answer.nodes.push_back({no, node.node_id, now_() - node.heartbeat_time, node.stopped});
+    answer.nodes.push_back({no, node.node_id, now_() - node.heartbeat_time, node.stopped,
+                            node.heartbeat_time - node.steady_since.value_or(node.heartbeat_time)});
   }
   return answer;
 }

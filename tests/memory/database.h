@@ -161,6 +161,7 @@ class Database {
     int32_t unclean_deaths = 0;
     absl::Time heartbeat_time;
     bool stopped = false;
+    std::optional<absl::Time> steady_since;
   };
   struct KeyRow {
     EventId event_id;

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "storage/postgres/node_store.h"
 #include "tests/storage/postgres/store_test_base.h"
 
 namespace postrider {
@@ -181,6 +182,38 @@ TEST_F(TakeOverTest, NodesThatTakeOverTogetherFreeEachLeaseOnce) {
   EXPECT_EQ(Value("SELECT count(*) FROM open_deliveries WHERE attempt_count = 1 AND "
                   "lost_claims = 1 AND lease_node IS NULL"),
             "600");
+}
+
+TEST_F(TakeOverTest, ARowSaysForHowLongItsNodeWasSteady) {
+  PgNodeStore nodes(Options(SessionKind::kGeneral));
+  PgNodeStore other(Options(SessionKind::kGeneral));
+  const int32_t self = nodes.Register("a")->node_no;
+  const int32_t before = other.Register("b")->node_no;
+  const auto steady_for = [&](int32_t node_no) {
+    const auto answer = nodes.Heartbeat(self);
+    EXPECT_TRUE(answer.ok()) << answer.status();
+    for (const NodeRow& node : answer->nodes) {
+      if (node.node_no == node_no)
+        return absl::Trunc(node.steady_for + absl::Seconds(0.5), absl::Seconds(1));
+    }
+    return absl::InfiniteDuration();
+  };
+  EXPECT_EQ(steady_for(self), absl::ZeroDuration());
+  const std::string of_self = absl::StrCat(" WHERE node_no = ", self);
+  Execute("UPDATE nodes SET steady_since = now() - interval '60 s'" + of_self);
+  Execute("UPDATE nodes SET heartbeat_time = now() - interval '3 s'" + of_self);
+  EXPECT_EQ(steady_for(self), absl::Seconds(60));
+  // A gap; a clock that was set back.
+  for (const char* away : {"- interval '4.1 s'", "+ interval '1 hour'"}) {
+    Execute(absl::StrCat("UPDATE nodes SET steady_since = now() - interval '60 s', ",
+                         "heartbeat_time = now() ", away, of_self));
+    EXPECT_EQ(steady_for(self), absl::ZeroDuration()) << away;
+  }
+  // Up to its last renewal, and not at all of a server of before.
+  EXPECT_EQ(steady_for(before), absl::ZeroDuration());
+  Execute(absl::StrCat("UPDATE nodes SET heartbeat_time = now() - interval '20 s', steady_since = ",
+                       "now() - interval '50 s' WHERE node_no = ", before));
+  EXPECT_EQ(steady_for(before), absl::Seconds(30));
 }
 
 TEST_F(TakeOverTest, ANodeThatCameBackMeanwhileKeepsItsLeasesUnlessItStoppedOrStartedAnew) {
