@@ -159,6 +159,7 @@ Run Play(const FaultCounts& counts, uint64_t seed) {
     run.ledger.subscribers.push_back({endpoints.back(), wanted[i]});
   }
   run.ledger.schedule = kSchedule;
+  run.ledger.attempt_timeout = kAttemptTimeout;
 
   Publishers publishers(nodes, caller.org(), caller.env(), absl::GetFlag(FLAGS_rate), random());
   Faults faults(nodes, **cluster, proxy, counts, absl::GetFlag(FLAGS_gap), random);

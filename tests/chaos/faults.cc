@@ -35,12 +35,15 @@ Faults::Faults(Nodes& nodes, TestCluster& cluster, DatabaseProxy& proxy, const F
 
 void Faults::Step() {
   // A commit is cut when there is one: no need to wait for it.
-  const bool at_once = !left_.empty() && left_.back() == Kind::kCommitCut;
+  const bool at_once = !left_.empty() && left_.back() == Kind::kCommitCut && !AnyPaused();
   absl::SleepFor(at_once ? absl::ZeroDuration() : Between(kShortestGap, longest_gap_));
   ReturnDue();
   if (left_.empty()) return;
   const Kind kind = left_.back();
   if ((kind == Kind::kKill || kind == Kind::kPause) && PickNode() < 0) return;  // Later.
+  // Publishers wait for the one that is stopped, and nobody would continue it while we wait for
+  // them.
+  if (kind == Kind::kCommitCut && AnyPaused()) return;
   left_.pop_back();
   Do(kind);
 }
@@ -139,6 +142,13 @@ void Faults::RestartAll() {
     }
     StartOrLater(node, kTryAgain);
   }
+}
+
+bool Faults::AnyPaused() const {
+  for (size_t node = 0; node < nodes_.size(); ++node) {
+    if (nodes_.Paused(node)) return true;
+  }
+  return false;
 }
 
 int Faults::PickNode() {

@@ -72,6 +72,7 @@ class Faults {
   void RestartAll();
   // A node that runs, if another one does too; else -1.
   int PickNode();
+  bool AnyPaused() const;
   absl::Duration Between(absl::Duration low, absl::Duration high);
 
   Nodes& nodes_;

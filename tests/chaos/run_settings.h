@@ -11,6 +11,7 @@ namespace postrider::testing {
 // What every node of a run is started with: retries and leases that end while one waits.
 inline const std::vector<absl::Duration> kSchedule = {absl::Seconds(1), absl::Seconds(2),
                                                       absl::Seconds(4), absl::Seconds(8)};
+inline constexpr absl::Duration kAttemptTimeout = absl::Seconds(5);
 inline const std::vector<std::string> kServerFlags = {
     "--retry-schedule",  "1s,2s,4s,8s", "--attempt-timeout", "5s",
     "--connect-timeout", "2s",          "--lease-duration",  "15s"};

@@ -109,7 +109,9 @@ TEST_F(RestartTest, KillInTheMiddleOfADrainLosesNothingEither) {
   ExpectNothingLost([&](ServerProcess& server) {
     server.program().Signal(SIGTERM);
     at_once = !at_once;
-    if (!at_once) EXPECT_TRUE(WaitUntil([&] { return IsDraining(server); }));
+    if (!at_once) {
+      EXPECT_TRUE(WaitUntil([&] { return IsDraining(server); }));
+    }
     server.Kill();
   });
 }

@@ -222,7 +222,12 @@ class Check {
         continue;
       }
       const bool says_success = attempt->outcome == Outcome::kSucceeded;
-      if (attempt->outcome != Outcome::kAbandoned && says_success != arrival->Succeeded()) {
+      // Stopped when the answer came, and long after its time when it went on.
+      const bool stood_still =
+          attempt->outcome == Outcome::kNotAnswered &&
+          attempt->end - attempt->start > ledger_.attempt_timeout + absl::Seconds(1);
+      if (attempt->outcome != Outcome::kAbandoned && !stood_still &&
+          says_success != arrival->Succeeded()) {
         Broken(id, "attempt ", arrival->number, " was answered with ", arrival->status,
                ", the log says something else");
       }

@@ -58,6 +58,15 @@ TEST_F(CheckTest, ARunThatKeptEveryPromisePasses) {
   EXPECT_EQ(count.abandoned, 1u);
 }
 
+TEST_F(CheckTest, AnAnswerThatTheLogDoesNotKnow) {
+  ledger_.attempt_timeout = absl::Seconds(5);
+  ledger_.attempts[1] = {"d", 2, At(3), At(9), Outcome::kNotAnswered, 0, true};
+  EXPECT_THAT(Said(), HasSubstr("d: attempt 2 was answered with 200"));
+  // The server was stopped meanwhile, and timed the attempt out when it went on.
+  ledger_.attempts[1].end = At(9.5);
+  EXPECT_THAT(Said(), ::testing::Not(HasSubstr("answered with 200")));
+}
+
 TEST_F(CheckTest, AnAcknowledgedEventThatIsNotStored) {
   ledger_.events.pop_back();
   EXPECT_THAT(BrokenPromises(ledger_), ElementsAre("k2: acknowledged as e2 and lost"));

@@ -89,6 +89,8 @@ struct Ledger {
   std::vector<Arrival> arrivals;
   std::vector<Subscriber> subscribers;
   std::vector<absl::Duration> schedule;
+  // Of an attempt. What took much longer was of a server that stood still.
+  absl::Duration attempt_timeout = absl::InfiniteDuration();
 
   std::vector<StoredEvent> events;
   std::vector<StoredDelivery> deliveries;
