@@ -17,8 +17,6 @@ namespace {
 
 using Status = AcceptResult::Status;
 
-constexpr auto kItself = [](const auto& value) { return value; };
-
 std::optional<std::string_view> TextOrNull(const std::string& text) {
   if (text.empty()) return std::nullopt;
   return text;
