@@ -57,7 +57,7 @@ void Nodes::Kill(size_t index) {
 
 void Nodes::Pause(size_t index) {
   NoteDeath(index, End::kPaused);
-  nodes_[index].process->program().Signal(SIGSTOP);
+  nodes_[index].process->program().Stop();
   nodes_[index].paused = true;
 }
 

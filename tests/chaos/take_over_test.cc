@@ -91,7 +91,7 @@ TEST_F(TakeOverTest, ANodeThatWasStoppedForLongStartsNothingThatOthersTookOver) 
   const std::string endpoint_id = caller.Create(endpoint).id();
   receiver_.AlwaysAnswer(Answer{.delay = absl::Milliseconds(400)});
   for (int i = 0; i < kWaiting; ++i) caller.PublishEvent();
-  first_->program().Signal(SIGSTOP);
+  first_->program().Stop();
   caller.Use(second_->api());
   // Whatever the stopped one had is delivered by the other one.
   EXPECT_TRUE(caller.WaitUntilIdle(endpoint_id, absl::Seconds(40)));
@@ -111,7 +111,7 @@ TEST_F(TakeOverTest, WhatANodeAcceptsBeforeItKnowsThatItWasThoughtDeadIsSentOnce
   caller.PublishEvent();
   ASSERT_TRUE(caller.WaitUntilIdle(endpoint));
   ASSERT_EQ(receiver_.Requests().size(), 1u);
-  first_->program().Signal(SIGSTOP);
+  first_->program().Stop();
   // These wait in its sockets until it goes on, and are the first that it does then.
   std::vector<std::thread> publishers;
   for (int i = 0; i < 8; ++i) {

@@ -110,7 +110,7 @@ TEST_F(ClusterTest, ALateOutcomeCompletesTheAbandonedAttemptAndASuccessEndsTheDe
   caller.CreateAt(receiver_.Url());
   const std::string delivery = caller.DeliveryOf(caller.PublishEvent()).id();
   ASSERT_TRUE(receiver_.WaitForUnanswered(1));
-  first->program().Signal(SIGSTOP);
+  first->program().Stop();
   caller.Use(second->api());
   // The other server takes over, and its own attempt fails.
   EXPECT_EQ(caller.WaitForAttempts(delivery, 2, absl::Seconds(30)).state(),

@@ -222,9 +222,10 @@ class Check {
         continue;
       }
       const bool says_success = attempt->outcome == Outcome::kSucceeded;
-      // Stopped when the answer came, and long after its time when it went on.
+      // Its server was stopped when the answer came, others thought it dead, and when it went on
+      // the time was long over.
       const bool stood_still =
-          attempt->outcome == Outcome::kNotAnswered &&
+          attempt->outcome == Outcome::kNotAnswered && attempt->was_abandoned &&
           attempt->end - attempt->start > ledger_.attempt_timeout + absl::Seconds(1);
       if (attempt->outcome != Outcome::kAbandoned && !stood_still &&
           says_success != arrival->Succeeded()) {

@@ -65,6 +65,9 @@ TEST_F(CheckTest, AnAnswerThatTheLogDoesNotKnow) {
   // The server was stopped meanwhile, and timed the attempt out when it went on.
   ledger_.attempts[1].end = At(9.5);
   EXPECT_THAT(Said(), ::testing::Not(HasSubstr("answered with 200")));
+  // Nobody thought it dead.
+  ledger_.attempts[1].was_abandoned = false;
+  EXPECT_THAT(Said(), HasSubstr("d: attempt 2 was answered with 200"));
 }
 
 TEST_F(CheckTest, AnAcknowledgedEventThatIsNotStored) {

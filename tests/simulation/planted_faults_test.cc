@@ -18,7 +18,7 @@ namespace postrider::simulation {
 namespace {
 
 constexpr int kEvents = 1500;
-constexpr uint64_t kSeeds = 108;
+constexpr uint64_t kSeeds = 540;
 // The weathers in which most goes wrong first (WeatherOf goes by the remainder).
 constexpr uint64_t kWorstFirst[] = {8, 4, 3, 6, 2, 5, 7, 1, 0};
 

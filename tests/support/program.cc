@@ -121,6 +121,15 @@ void Program::Signal(int signal) {
   if (!exit_code_.has_value()) ::kill(pid_, signal);
 }
 
+void Program::Stop() {
+  if (exit_code_.has_value()) return;
+  ::kill(pid_, SIGSTOP);
+  siginfo_t seen;  // left for WaitForExit when it is an end
+  while (::waitid(P_PID, static_cast<id_t>(pid_), &seen, WSTOPPED | WEXITED | WNOWAIT) < 0 &&
+         errno == EINTR) {
+  }
+}
+
 std::optional<int> Program::WaitForExit(absl::Duration timeout) {
   if (exit_code_.has_value()) return exit_code_;
   if (!PollIn(pidfd_, Deadline(timeout))) return std::nullopt;

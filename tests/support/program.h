@@ -46,6 +46,10 @@ class Program {
   // Does nothing once WaitForExit has seen the end.
   void Signal(int signal);
 
+  // Stops it until SIGCONT. kill(SIGSTOP) alone returns while its threads still run: on a busy
+  // machine for long enough to do work.
+  void Stop();
+
   // Its exit code, or 128 + the signal that ended it; none if it did not end in time.
   std::optional<int> WaitForExit(absl::Duration timeout);
 

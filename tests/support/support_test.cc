@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <fstream>
 #include <iostream>
 #include <string>
 #include <vector>
@@ -20,6 +21,7 @@
 #include "tests/support/scratch_folder.h"
 #include "tests/support/test_database.h"
 #include "tests/support/ulid_text.h"
+#include "tests/support/wait.h"
 
 namespace postrider::testing {
 namespace {
@@ -170,6 +172,28 @@ TEST(ProgramTest, CanBeKilled) {
   EXPECT_TRUE(absl::IsDeadlineExceeded((*program)->ReadLine(absl::Milliseconds(1)).status()));
   (*program)->Signal(SIGKILL);
   EXPECT_EQ((*program)->WaitForExit(kPatience), 128 + SIGKILL);
+}
+
+TEST(ProgramTest, StandsStillWhenStopReturns) {
+  Program::Options options;
+  options.arguments = {"/bin/sh", "-c", "while :; do :; done"};
+  absl::StatusOr<std::unique_ptr<Program>> program = Program::Start(options);
+  ASSERT_TRUE(program.ok()) << program.status();
+  const auto state = [&] {
+    std::ifstream file(absl::StrCat("/proc/", (*program)->pid(), "/stat"));
+    std::string pid, name, value;
+    file >> pid >> name >> value;
+    return value;
+  };
+  for (int i = 0; i < 20; ++i) {
+    (*program)->Stop();
+    EXPECT_EQ(state(), "T");
+    (*program)->Signal(SIGCONT);
+    EXPECT_TRUE(WaitUntil([&] { return state() != "T"; }));
+  }
+  (*program)->Signal(SIGKILL);
+  EXPECT_EQ((*program)->WaitForExit(kPatience), 128 + SIGKILL);
+  (*program)->Stop();  // of what has ended does nothing
 }
 
 TEST(TestClusterTest, MakesDatabasesAndSurvivesAKill) {

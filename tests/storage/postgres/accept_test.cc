@@ -92,6 +92,25 @@ TEST_F(StoreTest, WhatACongestedEndpointGetsIsLeftToBeClaimed) {
   EXPECT_EQ(Value("SELECT count(*) FROM open_deliveries WHERE lease_node IS NULL"), "1");
 }
 
+TEST_F(StoreTest, MoreDeliveriesThanATransactionMayMakeStoreNothing) {
+  Accept({MakeEvent("t")}, kLease);  // the environment is there now
+  Execute(
+      "WITH made AS (INSERT INTO endpoint_states (endpoint_id) SELECT ulid_at(now()) "
+      "FROM generate_series(1, 500) RETURNING endpoint_id) "
+      "INSERT INTO subscriptions SELECT env_no, '*', endpoint_id FROM made, environments");
+  std::vector<NewEvent> events;
+  std::vector<int32_t> batches;
+  for (int i = 0; i <= kMaxFanOut / 500; ++i) {
+    events.push_back(MakeEvent("t", absl::StrCat("k", i)));
+    batches.push_back(i);
+  }
+  const auto refused = acceptor_.Accept(events, batches, kLease);
+  EXPECT_TRUE(absl::IsOutOfRange(refused.status())) << refused.status();
+  EXPECT_EQ(Value("SELECT count(*) FROM events"), "1");
+  EXPECT_EQ(Value("SELECT count(*) FROM idempotency_keys"), "0");
+  EXPECT_EQ(Accept({MakeEvent("t", "k0")}, kLease)[0].delivery_count, 500);
+}
+
 TEST_F(StoreTest, EverythingOfAnEventIsStored) {
   NewEvent event = MakeEvent("message.received", "key 1");
   event.event_time = absl::FromUnixMillis(1234567890123);
