@@ -1,6 +1,7 @@
 #include "server/dispatch/dispatcher.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "server/dispatch/attempt.h"
@@ -11,27 +12,9 @@ namespace {
 constexpr absl::Duration kSweepInterval = absl::Seconds(1);
 // A change holds for every attempt that starts longer after its answer (SEMANTICS, "Delivery").
 constexpr absl::Duration kStartWithin = absl::Seconds(1);
-constexpr absl::Duration kVerdictInterval = absl::Milliseconds(20);
-
-// The same on every node and in every build, which absl::Hash is not.
-uint64_t StableHash(const EndpointId& id, int32_t node) {
-  uint64_t hash = 0x9e3779b97f4a7c15u ^ static_cast<uint32_t>(node);
-  const auto mix = [&hash](uint64_t value) {
-    hash = (hash ^ value) * 0xbf58476d1ce4e5b9u;
-    hash ^= hash >> 31;
-  };
-  for (uint8_t byte : id.ulid.bytes) mix(byte);
-  return hash;
-}
 
 int64_t SizeOf(const WorkItem& item) {
   return item.body == nullptr ? 0 : static_cast<int64_t>(item.body->size());
-}
-
-// After that the outcome of an attempt may come too late for its lease (hold_until leaves room for
-// the longest attempt, and some more for recording it).
-Instant VerdictBy(const WorkItem& item, const Target& target) {
-  return item.hold_until + target.timeout;
 }
 
 }  // namespace
@@ -41,7 +24,8 @@ Dispatcher::Dispatcher(const DispatchLimits& limits, std::function<double()> ran
     : limits_(limits),
       random_(std::move(random)),
       new_attempt_id_(std::move(new_attempt_id)),
-      slots_(limits.max_in_flight) {}
+      slots_(limits.max_in_flight),
+      verdicts_(limits.max_target_age) {}
 
 Dispatcher::Lane& Dispatcher::LaneOf(EndpointId id) {
   auto [it, is_new] = lanes_.try_emplace(id);
@@ -55,11 +39,7 @@ Dispatcher::Lane& Dispatcher::LaneOf(EndpointId id) {
 
 policy::AdmissionRules Dispatcher::RulesOf(EndpointId id, Lane& lane) const {
   if (lane.cluster_version != cluster_version_) {
-    // Rendezvous hashing: every node comes to the same ranks without asking another.
-    const uint64_t mine = StableHash(id, cluster_.self);
-    lane.rank = static_cast<int>(std::count_if(
-        cluster_.nodes.begin(), cluster_.nodes.end(),
-        [&](int32_t node) { return node != cluster_.self && StableHash(id, node) < mine; }));
+    lane.rank = RankOf(id, cluster_);
     lane.cluster_version = cluster_version_;
   }
   policy::AdmissionRules rules;
@@ -76,7 +56,7 @@ Dispatcher::Capacity Dispatcher::CapacityOf(EndpointId id, Lane& lane) const {
   if (lane.target->state != EndpointState::kEnabled) return {};
   if (queued_ >= limits_.max_queued || queued_bytes_ >= limits_.max_queued_bytes) return {};
   const int limit = lane.admission.Limit(RulesOf(id, lane));
-  if (in_outage_) return {0, std::min(limit, 1)};  // for a probe
+  if (in_outage()) return {0, std::min(limit, 1)};  // for a probe
   return {limit, policy::Lookahead(limit, lane.completions.PerSecond(now_))};
 }
 
@@ -87,21 +67,21 @@ void Dispatcher::MakeReady(EndpointId id, Lane& lane) {
 }
 
 void Dispatcher::MaybeOrder(EndpointId id, Lane& lane) {
-  if (!lane.backlogged || lane.ordered) return;
+  if (!lane.backlogged || lane.claiming) return;
   const Capacity capacity = CapacityOf(id, lane);
   const int waiting = static_cast<int>(lane.queue.size());
   const int room = capacity.in_flight + capacity.waiting - lane.admission.in_flight() - waiting;
   // Asked for when half of what waits is used up: few statements, and the lane never runs dry.
   if (room <= 0 || waiting > capacity.waiting / 2) return;
-  lane.ordered = true;
+  lane.claiming = true;
   ++orders_;
   turn_.orders.push_back({id, room});
 }
 
 void Dispatcher::OrderDone(EndpointId id, bool more) {
   Lane& lane = LaneOf(id);
-  if (lane.ordered) --orders_;
-  lane.ordered = false;
+  if (lane.claiming) --orders_;
+  lane.claiming = false;
   lane.backlogged = more;
   MaybeOrder(id, lane);
   UpdateCounts(id, lane);
@@ -192,7 +172,7 @@ void Dispatcher::AddNews(EndpointNews news) {
     UpdateCounts(id, lane);
   }
   validated_at_ = news.validated_at;
-  next_verdict_ = now_;  // failures may have waited for this
+  verdicts_.LookAt(now_);  // failures may have waited for this
 }
 
 void Dispatcher::AddResults(std::vector<http::Result> results, Instant now,
@@ -223,21 +203,8 @@ void Dispatcher::End(Ended ended) {
     UpdateCounts(id, lane);
     return;
   }
-  const bool unreachable = policy::IsUnreachable(*outcome);
-  if (*outcome != AttemptOutcome::kBlocked) {
-    const Target& target = *ended.flight.target;
-    outage_.Add(target.url.host(), target.org_id, unreachable, ended.end);
-  }
-  const bool suspicious = unreachable && (in_outage_ || outage_.Wary(ended.end));
-  if (suspicious || (policy::IsFailure(*outcome) && !KnewEndpointsAt(ended.end))) {
-    held_.push_back(std::move(ended));
-  } else {
-    Settle(std::move(ended), Blame::kEndpoint);
-  }
-}
-
-bool Dispatcher::KnewEndpointsAt(Instant time) const {
-  return time - validated_at_ <= limits_.max_target_age;
+  std::optional<Ended> known = verdicts_.Add(std::move(ended), *outcome, validated_at_);
+  if (known) Settle(*std::move(known), Blame::kEndpoint);
 }
 
 void Dispatcher::Settle(Ended ended, Blame blame) {
@@ -264,30 +231,12 @@ void Dispatcher::Settle(Ended ended, Blame blame) {
   UpdateCounts(id, lane);
 }
 
-// Says of failures that may be our own whose they are, and notices when an outage begins and ends.
-// Those of endpoints wait until it is known how these stood.
-void Dispatcher::SettleHeld(Instant now) {
-  if ((held_.empty() && !in_outage_) || (now < next_verdict_ && !draining_)) return;
-  next_verdict_ = now + kVerdictInterval;
-  const bool was_in_outage = std::exchange(in_outage_, outage_.InOutage(now));
-  if (was_in_outage && !in_outage_) next_sweep_ = now;  // claims go on
-  // What failed in an outage was held when it ended: it is settled before the outage is over.
-  const bool ours = in_outage_ || was_in_outage;
-  std::deque<Ended> waiting = std::exchange(held_, {});
-  bool cleared = true;  // in order of their end: behind one that is not cleared no other is
-  for (Ended& ended : waiting) {
-    cleared = cleared && outage_.Cleared(ended.end);
-    const bool reached = !policy::IsUnreachable(*OutcomeOf(ended.result));
-    const bool blameless = ours && !reached;
-    const bool judged = reached || cleared || draining_ ||
-                        now - ended.end >= policy::kOutageWindow ||
-                        now >= VerdictBy(ended.flight.item, *ended.flight.target);
-    if (blameless || (judged && KnewEndpointsAt(ended.end))) {
-      Settle(std::move(ended), blameless ? Blame::kUs : Blame::kEndpoint);
-    } else {
-      held_.push_back(std::move(ended));
-    }
+void Dispatcher::SettleJudged(Instant now) {
+  const bool was_in_outage = in_outage();
+  for (Verdicts::Judged& judged : verdicts_.Judge(now, validated_at_, draining_)) {
+    Settle(std::move(judged.ended), judged.blame);
   }
+  if (was_in_outage && !in_outage()) next_sweep_ = now;  // claims go on
 }
 
 void Dispatcher::AddRecorded(int count, const std::vector<EndpointCount>& counts) {
@@ -390,7 +339,7 @@ void Dispatcher::Start(EndpointId id, Lane& lane, Instant now, absl::Time databa
     End({{std::move(item), lane.target, database_now}, std::move(blocked), now, database_now});
     return;
   }
-  outage_.Expect(target.url.host(), target.org_id, now);
+  verdicts_.Expect(target, now);
   turn_.requests.push_back(MakeRequest(number, item, target, database_now, std::move(signature)));
   // Inside the HTTP loop it may still wait for a turn, but not until changes of the endpoint or its
   // signature's time are too old.
@@ -457,7 +406,7 @@ void Dispatcher::ServeReady(Instant now, absl::Time database_now) {
   while (!ready_.empty()) {
     if (!draining_) {
       if (slots_.full() || unrecorded() >= limits_.max_unrecorded) return;
-      if (in_outage_ && probes == 0) return;
+      if (in_outage() && probes == 0) return;
     }
     const EndpointId id = ready_.front();
     ready_.pop_front();
@@ -466,7 +415,7 @@ void Dispatcher::ServeReady(Instant now, absl::Time database_now) {
     it->second.ready = false;
     const size_t before = turn_.requests.size();
     ServeLane(id, it->second, now, database_now);
-    if (in_outage_ && turn_.requests.size() > before) {
+    if (in_outage() && turn_.requests.size() > before) {
       --probes;
       next_probe_ = now + policy::kProbeInterval;
     }
@@ -483,7 +432,7 @@ void Dispatcher::Sweep(Instant now) {
     }
     UpdateCounts(id, lane);
     MaybeOrder(id, lane);
-    if (!lane.active && !lane.ordered && !lane.ready && !lane.backlogged &&
+    if (!lane.active && !lane.claiming && !lane.ready && !lane.backlogged &&
         now - lane.last_used > limits_.idle_lane_life) {
       idle.push_back(id);
     }
@@ -502,7 +451,7 @@ Turn Dispatcher::Run(Instant now, absl::Time database_now) {
     joined_ = !joined_;
     next_sweep_ = now;
   }
-  SettleHeld(now);
+  SettleJudged(now);
   if (now >= next_sweep_) Sweep(now);
   while (!timers_.empty() && timers_.top().at <= now) {
     const EndpointId id = timers_.top().endpoint_id;
@@ -519,8 +468,8 @@ Turn Dispatcher::Run(Instant now, absl::Time database_now) {
   turn.wake_at = next_sweep_;
   if (!joined_) turn.wake_at = std::min(turn.wake_at, standing_.joined_at);
   if (!timers_.empty()) turn.wake_at = std::min(turn.wake_at, timers_.top().at);
-  if (!held_.empty()) turn.wake_at = std::min(turn.wake_at, next_verdict_);
-  if (in_outage_ && !ready_.empty() && fresh) {
+  turn.wake_at = std::min(turn.wake_at, verdicts_.next_look());
+  if (in_outage() && !ready_.empty() && fresh) {
     turn.wake_at = std::min(turn.wake_at, std::max(next_probe_, now + kVerdictInterval));
   }
   return turn;

@@ -3,9 +3,7 @@
 // simulation drives many.
 //
 // Endpoints are served in turn, one attempt each, so none holds up another. A delivery here is
-// leased to this node; it starts, or it is released when its turn does not come in time. A failure
-// that may be our own (policy/egress_outage.h) waits for its verdict before it is recorded; one
-// that ended when news of endpoints was old waits for news, because the schedule in force counts.
+// leased to this node; it starts, or it is released when its turn does not come in time.
 
 #pragma once
 
@@ -20,11 +18,12 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/node_hash_map.h"
 #include "absl/time/time.h"
+#include "server/dispatch/shares.h"
 #include "server/dispatch/target.h"
+#include "server/dispatch/verdicts.h"
 #include "server/dispatch/work.h"
 #include "server/http/request.h"
 #include "server/policy/admission.h"
-#include "server/policy/egress_outage.h"
 #include "server/policy/lookahead.h"
 #include "server/policy/node_slots.h"
 #include "server/runtime/clock.h"
@@ -44,12 +43,6 @@ struct DispatchLimits {
   // a second).
   absl::Duration max_target_age = absl::Milliseconds(750);
   absl::Duration idle_lane_life = absl::Minutes(10);
-};
-
-// Live nodes, for shares.
-struct Cluster {
-  int32_t self = 0;
-  std::vector<int32_t> nodes;  // this one included
 };
 
 // What the others think of this node.
@@ -100,11 +93,11 @@ class Dispatcher {
   std::vector<EndpointId> Congested() const;
   int in_flight() const { return static_cast<int>(flights_.size()); }
   // Ended attempts whose outcome is not stored, those that wait for a verdict included.
-  int unrecorded() const { return static_cast<int>(unrecorded_.size() + held_.size()); }
+  int unrecorded() const { return static_cast<int>(unrecorded_.size() + verdicts_.waiting()); }
   // Claims under way.
   int orders() const { return orders_; }
   // Sending is paused to probes, because it is us who are cut off.
-  bool in_outage() const { return in_outage_; }
+  bool in_outage() const { return verdicts_.in_outage(); }
   // Whether this node takes work: what is accepted before is left to the others.
   bool joined() const { return joined_; }
   int64_t queued() const { return queued_; }
@@ -121,7 +114,7 @@ class Dispatcher {
     bool load_requested = false;
     bool ready = false;       // in ready_
     bool backlogged = false;  // there is or may be unleased work due in the database
-    bool ordered = false;     // a claim is under way
+    bool claiming = false;    // a claim is under way
     bool congested = false;   // in congested_
     bool starved = false;     // in starved_
     bool active = false;      // counted in active_lanes_
@@ -130,19 +123,6 @@ class Dispatcher {
     Instant last_used;
     // A lease asked for before is given back: its delivery may have been canceled meanwhile.
     Instant leases_from = -absl::InfiniteDuration();
-  };
-  struct Flight {
-    WorkItem item;  // without its body
-    std::shared_ptr<const Target> target;
-    absl::Time start_time;
-    bool failing = false;  // as it was told to slots_
-  };
-  // An attempt that ended, before it is known what that means.
-  struct Ended {
-    Flight flight;
-    http::Result result;
-    Instant end;
-    absl::Time end_time;
   };
   struct Timer {
     Instant at;
@@ -173,10 +153,8 @@ class Dispatcher {
   void ServeReady(Instant now, absl::Time database_now);
   void ServeStarved();
   void End(Ended ended);
-  // Whether endpoints are here as they stood then, but for changes of the last moment.
-  bool KnewEndpointsAt(Instant time) const;
   void Settle(Ended ended, Blame blame);
-  void SettleHeld(Instant now);
+  void SettleJudged(Instant now);
   void Sweep(Instant now);
 
   const DispatchLimits limits_;
@@ -192,10 +170,7 @@ class Dispatcher {
   uint64_t next_flight_ = 1;
 
   policy::NodeSlots slots_;
-  policy::EgressOutage outage_;
-  std::deque<Ended> held_;  // failures that wait for a verdict or for news, in order of their end
-  bool in_outage_ = false;
-  Instant next_verdict_ = -absl::InfiniteDuration();
+  Verdicts verdicts_;
   Instant next_probe_ = -absl::InfiniteDuration();
 
   std::deque<Instant> unrecorded_;  // since when, of outcomes that the recorder has
