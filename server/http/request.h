@@ -80,8 +80,8 @@ struct Result {
   int status = 0;
   // A few plain words, empty with kNone. Names no address when the error is kBlocked.
   std::string error_text;
-  // "192.0.2.1:443" or "[2001:db8::1]:443": where the request went, which is the proxy if there is
-  // one. Empty when nothing was connected, and when blocked.
+  // "192.0.2.1:443" or "[2001:db8::1]:443": where the request went. Empty when nothing was
+  // connected, when blocked, and with a proxy, which alone knows.
   std::string remote_address;
   // How many times the request was put on a connection: 0 or 1. With 0 the receiver has not seen
   // it, with 1 it may have.

@@ -332,8 +332,11 @@ int Transfer::OnRequest(void* self_pointer, char* remote_ip, char*, int remote_p
     self->verdict_ = Verdict::kBlocked;
     return CURL_PREREQFUNC_ABORT;
   }
-  self->remote_address_ = ip->is_v4() ? absl::StrCat(remote_ip, ":", remote_port)
-                                      : absl::StrCat("[", remote_ip, "]:", remote_port);
+  // A proxy's address is ours, and the receiver's is not known here.
+  if (self->options_.proxy.empty()) {
+    self->remote_address_ = ip->is_v4() ? absl::StrCat(remote_ip, ":", remote_port)
+                                        : absl::StrCat("[", remote_ip, "]:", remote_port);
+  }
   self->send_count_ = 1;
   return CURL_PREREQFUNC_OK;
 }

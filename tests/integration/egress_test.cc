@@ -167,6 +167,11 @@ TEST_F(EgressTest, EverythingGoesThroughAConfiguredProxyAndIsTrustedByTheConfigu
       AttemptAt(*server, "http://plain.example.test/hook", v1::DELIVERY_STATE_SUCCEEDED);
   EXPECT_EQ(plain.http_status(), 200);
   EXPECT_GE(proxy.connections(), 3);
+  // Where the proxy is, tenants are not told; where it went, it alone knows.
+  for (const v1::Attempt& attempt : {secure, other, plain}) {
+    EXPECT_EQ(attempt.remote_address(), "");
+    EXPECT_FALSE(absl::StrContains(attempt.ShortDebugString(), "127.0.0.1")) << attempt.error();
+  }
 }
 
 TEST_F(EgressTest, AnAuthorityThatIsNotConfiguredIsNotTrusted) {
