@@ -273,6 +273,7 @@ absl::Status Server::Parts::StartServices() {
       [this](publish::Submission s) { return engine->Submit(std::move(s)); }, *events, reception,
       clock, [this](absl::Time now) { return ids.Next<EventId>(now); }, limits,
       config.idempotency_window});
+  serving->TellOfKeys([this] { publisher_service->streams().EndThoseOfEndedKeys(); });
   endpoint_service = std::make_unique<rpc::EndpointService>(rpc::EndpointParts{
       *endpoints, *keys, reception, clock,
       [this](absl::Time now) { return ids.Next<EndpointId>(now); },

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -40,6 +41,8 @@ class Serving {
 
   const rpc::Reception& reception() const { return reception_; }
   rpc::ApiKeyService& api_key_service() { return api_key_service_; }
+  // Who is told when keys may have ended, until Stop.
+  void TellOfKeys(std::function<void()> told) { directory_.TellOfReadings(std::move(told)); }
   // With the credentials of each.
   std::vector<rpc::Listener> Listeners() const;
   // When no more calls come.

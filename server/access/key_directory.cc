@@ -36,7 +36,23 @@ void KeyDirectory::Follow() {
   }
 }
 
+void KeyDirectory::TellOfReadings(std::function<void()> told) {
+  absl::MutexLock lock(&mutex_);
+  told_ = std::move(told);
+}
+
 absl::Status KeyDirectory::Refresh() {
+  if (absl::Status read = Read(); !read.ok()) return read;
+  std::function<void()> told;
+  {
+    absl::ReaderMutexLock lock(&mutex_);
+    told = told_;
+  }
+  if (told != nullptr) told();
+  return absl::OkStatus();
+}
+
+absl::Status KeyDirectory::Read() {
   absl::MutexLock read_lock(&reading_);
   const Instant started = MonotonicNow();
   absl::StatusOr<ApiKeyChanges> changes = reader_->ChangesSince(position_);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -57,6 +58,9 @@ class KeyDirectory {
   KeyDirectory(std::unique_ptr<ApiKeyReader> reader, KeyLimits limits);
   ~KeyDirectory() { Stop(); }
 
+  // Who is told of every reading, on the thread that read: "keys", or one that calls Refresh.
+  void TellOfReadings(std::function<void()> told);
+
   // Reads all keys, then follows them on a thread "keys".
   absl::Status Start();
   // Notes the last uses.
@@ -74,6 +78,7 @@ class KeyDirectory {
  private:
   static Instant ToInstant(int64_t nanos) { return absl::Nanoseconds(nanos); }
   void Follow();
+  absl::Status Read();
   void NoteUses();
 
   const KeyLimits limits_;
@@ -89,6 +94,7 @@ class KeyDirectory {
   absl::flat_hash_map<ApiKeyId, std::shared_ptr<KeyInUse>> keys_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<std::string, std::shared_ptr<KeyInUse>> by_certificate_
       ABSL_GUARDED_BY(mutex_);
+  std::function<void()> told_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace postrider::access

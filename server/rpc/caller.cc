@@ -32,12 +32,14 @@ void Caller::FillIn(Tenant& tenant_of_request, const std::string& prefix,
   fill(limit.env_id, tenant_of_request.env_id, "env_id");
 }
 
+grpc::Status KeyEnded() {
+  return Error(grpc::StatusCode::UNAUTHENTICATED, reason::kUnauthenticated,
+               "the API key was revoked or has expired");
+}
+
 grpc::Status Caller::Charge(int count, absl::Time now) const {
   if (key == nullptr) return grpc::Status::OK;
-  if (!key->ValidAt(now)) {
-    return Error(grpc::StatusCode::UNAUTHENTICATED, reason::kUnauthenticated,
-                 "the API key was revoked or has expired");
-  }
+  if (!key->ValidAt(now)) return KeyEnded();
   if (count == 0) return grpc::Status::OK;
   if (const std::optional<absl::Duration> wait = key->rate.Take(count, MonotonicNow())) {
     return RetryLater(grpc::StatusCode::RESOURCE_EXHAUSTED, reason::kRateLimited,

@@ -41,9 +41,10 @@ struct Caller {
   // For `count` more messages of a call that is let in already, items of a batch or a stream: OK;
   // RESOURCE_EXHAUSTED, above the key's rate; UNAUTHENTICATED, when the key ended meanwhile.
   grpc::Status Charge(int count, absl::Time now) const;
-  // For streams that only send: OK, or UNAUTHENTICATED when the key ended.
-  grpc::Status StillHolds(absl::Time now) const { return Charge(0, now); }
 };
+
+// For calls whose key was good when they began.
+grpc::Status KeyEnded();
 
 // The caller's W3C trace context, metadata `traceparent`; empty when there is none or it is not of
 // the form 00-<32 hex>-<16 hex>-<2 hex>.

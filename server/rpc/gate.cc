@@ -19,6 +19,12 @@ grpc::Status Unauthenticated(const char* why) {
   return Error(grpc::StatusCode::UNAUTHENTICATED, reason::kUnauthenticated, why);
 }
 
+grpc::Status KeysUnknown() {
+  return RetryLater(grpc::StatusCode::UNAVAILABLE, reason::kUnavailable,
+                    "the database cannot be reached just now, so the API key cannot be checked",
+                    absl::Seconds(1));
+}
+
 std::string ScopeName(Scope scope) {
   switch (scope) {
     case Scope::kPublish:
@@ -56,6 +62,11 @@ grpc::Status Gate::Admit(const grpc::CallbackServerContext& context, const Rpc& 
   return grpc::Status::OK;
 }
 
+grpc::Status Gate::AdmitItem(const Caller& caller) const {
+  if (caller.key != nullptr && !KnowsKeys()) return KeysUnknown();
+  return caller.Charge(1, clock_.Now());
+}
+
 grpc::Status Gate::Identify(const grpc::CallbackServerContext& context, Caller& caller) const {
   const auto [first, last] = context.client_metadata().equal_range("authorization");
   const bool has_authorization = first != last;
@@ -66,11 +77,7 @@ grpc::Status Gate::Identify(const grpc::CallbackServerContext& context, Caller& 
     caller.key = FindByCertificate(context);
     if (caller.key == nullptr && IsTrusted(context)) return grpc::Status::OK;
   }
-  if ((has_authorization || options_.client_certificates) && !keys_.Fresh(MonotonicNow())) {
-    return RetryLater(grpc::StatusCode::UNAVAILABLE, reason::kUnavailable,
-                      "the database cannot be reached just now, so the API key cannot be checked",
-                      absl::Seconds(1));
-  }
+  if ((has_authorization || options_.client_certificates) && !KnowsKeys()) return KeysUnknown();
   if (caller.key != nullptr && caller.key->ValidAt(clock_.Now())) {
     caller.limit = caller.key->known.key.limit;
     caller.scopes = caller.key->known.key.scopes;

@@ -44,7 +44,16 @@ class Gate {
   }
   grpc::Status Admit(const grpc::CallbackServerContext& context, const Rpc& rpc, Caller& caller);
 
+  // For one more message of a stream that was let in: OK; RESOURCE_EXHAUSTED, above the key's rate;
+  // UNAVAILABLE, as above; UNAUTHENTICATED, when the key ended meanwhile.
+  grpc::Status AdmitItem(const Caller& caller) const;
+  // Whether the key of a call that was let in has ended.
+  bool HasEnded(const Caller& caller) const {
+    return caller.key != nullptr && !caller.key->ValidAt(clock_.Now());
+  }
+
  private:
+  bool KnowsKeys() const { return keys_.Fresh(MonotonicNow()); }
   grpc::Status Identify(const grpc::CallbackServerContext& context, Caller& caller) const;
   std::shared_ptr<access::KeyInUse> FindBySecret(std::string_view authorization) const;
   std::shared_ptr<access::KeyInUse> FindByCertificate(

@@ -53,10 +53,6 @@ class PublishCalls {
   explicit PublishCalls(PublisherParts parts) : parts_(std::move(parts)) {}
 
   Gate& gate() const { return parts_.reception.gate; }
-  // For one more item of a stream, as Caller::Charge.
-  grpc::Status ChargeItem(const PublishOrigin& origin) const {
-    return origin.caller.Charge(1, parts_.clock.Now());
-  }
 
   void Publish(const v1::PublishRequest& request, const PublishOrigin& origin, Instant deadline,
                Done done) const;

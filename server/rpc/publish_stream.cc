@@ -40,6 +40,8 @@ class PublishStream final : public PublishStreams::Reactor,
     reading_ = !ended_;
   }
 
+  const Caller& caller() const { return origin_.caller; }
+
   // Reads nothing more, and ends with this when all is answered; the first call counts.
   void End(const grpc::Status& status) {
     absl::MutexLock lock(&mutex_);
@@ -100,7 +102,7 @@ class PublishStream final : public PublishStreams::Reactor,
       Put(item.sequence(), bytes, errors.ToStatus(), v1::BatchPublishResponse());
       return;
     }
-    if (grpc::Status charged = streams_.calls_.ChargeItem(origin_); !charged.ok()) {
+    if (grpc::Status charged = streams_.calls_.gate().AdmitItem(origin_.caller); !charged.ok()) {
       Put(item.sequence(), bytes, charged, v1::BatchPublishResponse());
       // Above the rate it is the item that is refused; a key that ended ends the stream.
       if (charged.error_code() == grpc::StatusCode::UNAUTHENTICATED) End(charged);
@@ -213,6 +215,17 @@ PublishStreams::Reactor* PublishStreams::Open(grpc::CallbackServerContext* conte
   if (draining) stream->End(Draining());
   stream->Begin();
   return stream.get();
+}
+
+void PublishStreams::EndThoseOfEndedKeys() {
+  std::vector<std::shared_ptr<PublishStream>> ending;
+  {
+    absl::MutexLock lock(&mutex_);
+    for (const std::shared_ptr<PublishStream>& stream : open_) {
+      if (calls_.gate().HasEnded(stream->caller())) ending.push_back(stream);
+    }
+  }
+  for (const std::shared_ptr<PublishStream>& stream : ending) stream->End(KeyEnded());
 }
 
 void PublishStreams::Drain() {

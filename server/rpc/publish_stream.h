@@ -35,6 +35,10 @@ class PublishStreams {
   // UNAVAILABLE after Drain.
   Reactor* Open(grpc::CallbackServerContext* context);
 
+  // Streams of keys that were revoked or have expired read nothing more, and end with
+  // UNAUTHENTICATED once what they had read is answered.
+  void EndThoseOfEndedKeys();
+
   // Reads nothing more: every stream ends with UNAVAILABLE once what it had read is answered.
   void Drain();
   // Whether that is so.

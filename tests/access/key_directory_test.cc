@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/synchronization/notification.h"
+#include "tests/access/key_table.h"
 
 namespace postrider::access {
 namespace {
@@ -28,38 +29,11 @@ KnownApiKey Revoked(KnownApiKey known) {
   return known;
 }
 
-// A table of keys whose changes the test says.
-struct Table {
-  std::vector<KnownApiKey> changes;
-  bool broken = false;
-  int64_t position = 0;
-  std::vector<int64_t> asked;
-  std::vector<std::pair<ApiKeyId, absl::Time>> uses;
-};
-
-class FakeReader : public ApiKeyReader {
- public:
-  explicit FakeReader(Table& table) : table_(table) {}
-
-  absl::StatusOr<ApiKeyChanges> ChangesSince(int64_t position) override {
-    table_.asked.push_back(position);
-    if (table_.broken) return absl::UnavailableError("no database");
-    return ApiKeyChanges{std::exchange(table_.changes, {}), ++table_.position};
-  }
-  absl::Status NoteUses(const std::vector<std::pair<ApiKeyId, absl::Time>>& uses) override {
-    table_.uses.insert(table_.uses.end(), uses.begin(), uses.end());
-    return absl::OkStatus();
-  }
-
- private:
-  Table& table_;
-};
-
 class KeyDirectoryTest : public ::testing::Test {
  protected:
-  Table table_;
+  KeyTable table_;
   // Not started: the test reads when it wants to.
-  KeyDirectory directory_{std::make_unique<FakeReader>(table_), KeyLimits{}};
+  KeyDirectory directory_{std::make_unique<KeyTableReader>(table_), KeyLimits{}};
 };
 
 TEST_F(KeyDirectoryTest, NothingIsKnownAndNothingFreshBeforeTheFirstReading) {
@@ -128,6 +102,16 @@ TEST_F(KeyDirectoryTest, WhatCouldNotBeReadForTooLongIsNotGoneBy) {
   ASSERT_TRUE(directory_.Refresh().ok());
   EXPECT_TRUE(directory_.Fresh(MonotonicNow()));
   EXPECT_NE(directory_.Find(Known(1).key.id), nullptr);
+}
+
+TEST_F(KeyDirectoryTest, EveryReadingIsTold) {
+  int told = 0;
+  directory_.TellOfReadings([&] { ++told; });
+  ASSERT_TRUE(directory_.Refresh().ok());
+  ASSERT_TRUE(directory_.Refresh().ok());
+  table_.broken = true;
+  EXPECT_FALSE(directory_.Refresh().ok());
+  EXPECT_EQ(told, 2);
 }
 
 TEST_F(KeyDirectoryTest, UsesAreNotedOnceAtTheEnd) {

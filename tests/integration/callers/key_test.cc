@@ -171,25 +171,66 @@ TEST_F(KeyTest, ANewKeyAndARevokedOneAreKnownOnEveryServerInTime) {
                  static_cast<int>(absl::ToInt64Milliseconds(absl::Now() - revoking)));
 }
 
-TEST_F(KeyTest, ARevokedKeyEndsTheStreamThatItOpened) {
+// A StreamPublish with a key.
+class OpenStream {
+ public:
+  OpenStream(const std::string& address, const NewKey& key)
+      : stub_(v1::PublisherService::NewStub(
+            grpc::CreateChannel(address, grpc::InsecureChannelCredentials()))) {
+    context_.AddMetadata("authorization", "Bearer " + key.text);
+    context_.set_deadline(absl::ToChronoTime(absl::Now() + kPatience));
+    stream_ = stub_->StreamPublish(&context_);
+  }
+  // Whether one more event was accepted; false when the stream is over.
+  bool Publish() {
+    v1::StreamPublishRequest item;
+    item.mutable_request()->set_type("a.b");
+    item.mutable_request()->set_data_json("{}");
+    v1::StreamPublishResponse answer;
+    return stream_->Write(item) && stream_->Read(&answer) && answer.has_response();
+  }
+  // Waits for the end.
+  grpc::Status End() {
+    v1::StreamPublishResponse answer;
+    while (stream_->Read(&answer)) {
+    }
+    return stream_->Finish();
+  }
+
+ private:
+  const std::unique_ptr<v1::PublisherService::Stub> stub_;
+  grpc::ClientContext context_;
+  std::unique_ptr<grpc::ClientReaderWriter<v1::StreamPublishRequest, v1::StreamPublishResponse>>
+      stream_;
+};
+
+TEST_F(KeyTest, ARevokedKeyEndsTheStreamThatItOpenedAtOnceWhereItIsRevoked) {
   const NewKey key = MakeKey(api(), "", KeyFor({v1::SCOPE_PUBLISH}, "org_a", "env_1"));
-  const auto stub = v1::PublisherService::NewStub(
-      grpc::CreateChannel(server_->grpc_address(), grpc::InsecureChannelCredentials()));
-  grpc::ClientContext context;
-  context.AddMetadata("authorization", "Bearer " + key.text);
-  context.set_deadline(absl::ToChronoTime(absl::Now() + kPatience));
-  const auto stream = stub->StreamPublish(&context);
-  v1::StreamPublishRequest item;
-  item.mutable_request()->set_type("a.b");
-  item.mutable_request()->set_data_json("{}");
-  v1::StreamPublishResponse answer;
-  ASSERT_TRUE(stream->Write(item) && stream->Read(&answer));
-  EXPECT_NE(answer.response().event_id(), "") << answer.DebugString();
+  OpenStream stream(server_->grpc_address(), key);
+  ASSERT_TRUE(stream.Publish());
   ASSERT_TRUE(RevokeKey(api(), "", key.id).ok());
-  ASSERT_TRUE(stream->Write(item) && stream->Read(&answer));
-  EXPECT_EQ(answer.status().code(), static_cast<int>(grpc::StatusCode::UNAUTHENTICATED));
-  EXPECT_FALSE(stream->Read(&answer));
-  EXPECT_REFUSED(stream->Finish(), grpc::StatusCode::UNAUTHENTICATED);
+  EXPECT_FALSE(stream.Publish());
+  EXPECT_REFUSED(stream.End(), grpc::StatusCode::UNAUTHENTICATED);
+}
+
+TEST_F(KeyTest, ARevocationElsewhereEndsOpenStreamsInTimeWhetherTheyPublishOrNot) {
+  ServerProcess* second = StartServer({"--require-auth"});
+  ASSERT_NE(second, nullptr);
+  const NewKey key = MakeKey(api(), "", KeyFor({v1::SCOPE_PUBLISH}, "org_a", "env_1"));
+  const NewKey other = MakeKey(api(), "", KeyFor({v1::SCOPE_PUBLISH}, "org_b", "env_1"));
+  ASSERT_TRUE(
+      WaitUntil([&] { return !IsRefused(TryKey(second->api(), other.text)); }, absl::Seconds(5)));
+  OpenStream busy(second->grpc_address(), key);
+  OpenStream idle(second->grpc_address(), key);
+  OpenStream of_other(second->grpc_address(), other);
+  ASSERT_TRUE(busy.Publish() && idle.Publish() && of_other.Publish());
+  const absl::Time revoking = absl::Now();
+  ASSERT_TRUE(RevokeKey(api(), "", key.id).ok());
+  while (busy.Publish()) ASSERT_LT(absl::Now() - revoking, absl::Seconds(5));
+  EXPECT_REFUSED(busy.End(), grpc::StatusCode::UNAUTHENTICATED);
+  EXPECT_REFUSED(idle.End(), grpc::StatusCode::UNAUTHENTICATED);
+  EXPECT_LT(absl::Now() - revoking, absl::Seconds(5));
+  EXPECT_TRUE(of_other.Publish()) << "nobody else's stream ends";
 }
 
 TEST_F(KeyTest, TheLastUseIsNotedWhenTheServerStopsAtTheLatest) {
