@@ -1,4 +1,4 @@
-// What one caller may use: rates, endpoints, open deliveries, pings, metadata.
+// What one caller may use: rates, endpoints, open deliveries, messages, metadata, streams, pings.
 
 #include <arpa/inet.h>
 #include <gmock/gmock.h>
@@ -8,13 +8,16 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <string>
+#include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "tests/support/credentials.h"
 #include "tests/support/engine_test.h"
 #include "tests/support/expect.h"
+#include "tests/support/publish_stream_call.h"
 #include "tests/support/wait.h"
 
 namespace postrider::testing {
@@ -133,6 +136,42 @@ class Http2Connection {
   ~Http2Connection() { close(fd_); }
 
   void Ping() { Send(std::string("\0\0\10\6\0\0\0\0\0", 9) + "pingping"); }
+  // Waits for the server's SETTINGS, and acknowledges them: from then on they hold.
+  void TakeSettings() {
+    char first = 0;
+    EXPECT_EQ(recv(fd_, &first, 1, MSG_PEEK), 1);
+    Send(std::string("\0\0\0\4\1\0\0\0\0", 9));
+  }
+  // Whether the server ends the connection, in time.
+  bool IsClosed() {
+    char buffer[4096];
+    ssize_t got = 0;
+    while ((got = recv(fd_, buffer, sizeof(buffer), 0)) > 0) {
+    }
+    return got == 0 || errno == ECONNRESET;
+  }
+  // Opens the stream of this odd number with a StreamPublish that says nothing yet. False: the
+  // connection is over.
+  bool OpenStream(int number) {
+    // HPACK (RFC 7541): POST and http by their numbers in the table, the rest as it is.
+    std::string block = "\x83\x86";
+    for (const auto& [name, value] :
+         {std::pair(":path", "/postrider.v1.PublisherService/StreamPublish"),
+          std::pair(":authority", "localhost"), std::pair("content-type", "application/grpc"),
+          std::pair("te", "trailers")}) {
+      for (const std::string text : {name, value}) {
+        if (text == name) block.push_back('\0');
+        block.push_back(static_cast<char>(text.size()));
+        block += text;
+      }
+    }
+    std::string frame(9, '\0');
+    frame[2] = static_cast<char>(block.size());
+    frame[3] = 1;  // HEADERS
+    frame[4] = 4;  // END_HEADERS
+    for (int i = 0; i < 4; ++i) frame[8 - i] = static_cast<char>(number >> (8 * i));
+    return Send(frame + block);
+  }
   // Everything until the server closes the connection.
   std::string ReadToEnd() {
     std::string all;
@@ -144,7 +183,9 @@ class Http2Connection {
   }
 
  private:
-  void Send(const std::string& bytes) { send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL); }
+  bool Send(const std::string& bytes) {
+    return send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL) > 0;
+  }
   const int fd_;
 };
 
@@ -158,14 +199,82 @@ TEST_F(LimitsTest, AClientThatPingsAllTheTimeLosesItsConnection) {
   EXPECT_TRUE(TryKey(server->api(), "").ok());
 }
 
-TEST_F(LimitsTest, MetadataOverTheLimitIsRefused) {
+TEST_F(LimitsTest, AClientThatOpensMoreStreamsThanItMayLosesItsConnection) {
   ServerProcess* server = StartServer();
   ASSERT_NE(server, nullptr);
-  const Api::Metadata large = {{"x-large", std::string(20000, 'x')}};
-  EXPECT_EQ(server->api()
-                .CallRaw("postrider.v1.EndpointService/ListEndpoints", "", large)
-                .status.error_code(),
-            grpc::StatusCode::RESOURCE_EXHAUSTED);
+  Http2Connection connection(server->grpc_address());
+  connection.TakeSettings();
+  // gRPC's own clients wait; this one goes on beyond 1024.
+  for (int stream = 1; stream < 2 * 1100 && connection.OpenStream(stream); stream += 2) {
+  }
+  EXPECT_TRUE(connection.IsClosed());
+  EXPECT_TRUE(TryKey(server->api(), "").ok());
+}
+
+TEST_F(LimitsTest, MetadataOverTheLimitIsRefusedAndTheServerGoesOn) {
+  ServerProcess* server = StartServer();
+  ASSERT_NE(server, nullptr);
+  const auto list = [server](size_t bytes) {
+    return server->api()
+        .CallRaw("postrider.v1.EndpointService/ListEndpoints", "",
+                 {{"x-large", std::string(bytes, 'x')}})
+        .status;
+  };
+  EXPECT_TRUE(list(10000).ok());
+  for (const size_t bytes : {17000, 100000, 1000000}) {
+    EXPECT_EQ(list(bytes).error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED) << bytes;
+    // The connection may be over too; the next one is as good.
+    EXPECT_TRUE(WaitUntil([&] { return list(100).ok(); }));
+  }
+}
+
+class MessageSizeTest : public LimitsTest {
+ protected:
+  static constexpr size_t kMaxMessageBytes = size_t{16} << 20;
+
+  // A Publish whose message has this many bytes.
+  std::string EventOf(size_t message_bytes) {
+    v1::PublishRequest request = Event("org_a");
+    std::string data = "{\"x\":\"\"}";
+    data.insert(data.size() - 2, message_bytes - 100, 'x');
+    request.set_data_json(data);
+    const size_t bytes = request.ByteSizeLong();
+    request.mutable_data_json()->insert(data.size() - 2, message_bytes - bytes, 'x');
+    EXPECT_EQ(request.ByteSizeLong(), message_bytes);
+    return request.SerializeAsString();
+  }
+};
+
+TEST_F(MessageSizeTest, AMessageOverTheLimitIsRefusedAndTheServerGoesOn) {
+  ServerProcess* server = StartServer();
+  ASSERT_NE(server, nullptr);
+  const auto publish = [&](const std::string& message) {
+    return server->api().CallRaw("postrider.v1.PublisherService/Publish", message).status;
+  };
+  for (const size_t bytes : {kMaxMessageBytes + 1, 2 * kMaxMessageBytes, 4 * kMaxMessageBytes}) {
+    const grpc::Status over = publish(EventOf(bytes));
+    EXPECT_EQ(over.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED) << ToText(over);
+    EXPECT_THAT(over.error_message(), HasSubstr("larger than max"));
+    EXPECT_THAT(over.error_message(), HasSubstr(std::to_string(kMaxMessageBytes)));
+  }
+  // The largest that there may be is for our own checks.
+  const grpc::Status within = publish(EventOf(kMaxMessageBytes));
+  EXPECT_BAD_FIELDS(within, "data_json");
+  EXPECT_THAT(DescriptionOf(within, "data_json"), HasSubstr("262144"));
+  EXPECT_TRUE(server->api().Publish(Event("org_a")).ok());
+  EXPECT_EQ(database().Value("SELECT count(*) FROM events"), "1");
+}
+
+TEST_F(MessageSizeTest, AMessageOverTheLimitEndsItsStreamAfterWhatWasSaidBefore) {
+  ServerProcess* server = StartServer();
+  ASSERT_NE(server, nullptr);
+  PublishStreamCall stream(server->grpc_address());
+  ASSERT_TRUE(stream.Send(1, Event("org_a")));
+  ASSERT_TRUE(stream.Read().has_value());
+  stream.SendBytes(std::string(kMaxMessageBytes + 1, 'x'));
+  EXPECT_FALSE(stream.Read().has_value());
+  EXPECT_EQ(stream.Finish().error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_TRUE(server->api().Publish(Event("org_a")).ok());
 }
 
 }  // namespace
