@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_join.h"
 #include "server/observe/log.h"
+#include "storage/postgres/connect.h"
 
 namespace postrider {
 
@@ -14,6 +15,16 @@ std::shared_ptr<http::ReservedPlaces> ReservedPlacesOf(const config::Config& con
   reserved->SetOwnAddresses(http::AddressesOfThisMachine());
   for (const std::string& address : config.listen) reserved->Add(http::PlacesOf(address));
   reserved->Add(http::PlacesOf(config.http_listen));
+  if (config.database.empty()) return reserved;
+  for (const std::string& host : TcpHostsOf(config.database)) {
+    const std::vector<http::Place> places = http::PlacesOf(host);
+    reserved->Add(places);
+    if (!places.empty()) continue;
+    observe::Log(observe::Severity::kWarning,
+                 "a host of the database has no address now: webhooks are kept away from it once "
+                 "it was connected to",
+                 {{"host", host}});
+  }
   return reserved;
 }
 

@@ -11,9 +11,9 @@
 
 namespace postrider {
 
-// The places where a server of this configuration listens, to which the database's are added with
-// each connect and the ports that port 0 became at the end of the start. Looks up the names among
-// the listen addresses.
+// The places where a server of this configuration listens and where its database may be, to which
+// the address of each connect to the database is added, and the ports that port 0 became at the end
+// of the start. Looks up the names among them.
 std::shared_ptr<http::ReservedPlaces> ReservedPlacesOf(const config::Config& config);
 
 // Says in the log what is opened beyond the public Internet. INVALID_ARGUMENT for a bad block.

@@ -16,6 +16,8 @@
 namespace postrider {
 namespace {
 
+constexpr char kDefaultPort[] = "5432";
+
 using Settings = std::vector<std::pair<std::string, std::string>>;
 
 std::string FirstLine(const char* text) {
@@ -100,7 +102,42 @@ absl::StatusOr<PGconn*> ConnectTo(const Settings& settings, absl::Duration timeo
   return conn.release();
 }
 
+// Adds what the environment says of hosts and ports, as libpq will.
+void AddDefaults(Settings& settings) {
+  const bool has_host = Find(settings, "host") != nullptr || Find(settings, "hostaddr") != nullptr;
+  std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> defaults(PQconndefaults(),
+                                                                        PQconninfoFree);
+  if (defaults == nullptr) return;
+  for (const PQconninfoOption* option = defaults.get(); option->keyword != nullptr; ++option) {
+    const std::string keyword = option->keyword;
+    const bool is_host = keyword == "host" || keyword == "hostaddr";
+    if (option->val == nullptr || Find(settings, keyword) != nullptr) continue;
+    if ((is_host && !has_host) || keyword == "port") settings.emplace_back(keyword, option->val);
+  }
+}
+
 }  // namespace
+
+std::vector<std::string> TcpHostsOf(const std::string& conninfo) {
+  std::optional<Settings> settings = SettingsOf(conninfo);
+  if (!settings) return {};
+  AddDefaults(*settings);
+  std::vector<std::string> hosts;
+  for (Settings& host : HostsOf(*std::move(settings))) {
+    std::string name;
+    // The address counts where both are given.
+    for (const char* keyword : {"hostaddr", "host"}) {
+      const std::string* value = Find(host, keyword);
+      if (name.empty() && value != nullptr) name = *value;
+    }
+    if (name.empty() || name.front() == '/' || name.front() == '@') continue;
+    const std::string* port = Find(host, "port");
+    const bool is_v6 = name.find(':') != std::string::npos;
+    hosts.push_back(absl::StrCat(is_v6 ? "[" : "", name, is_v6 ? "]:" : ":",
+                                 port == nullptr || port->empty() ? kDefaultPort : *port));
+  }
+  return hosts;
+}
 
 absl::StatusOr<pg_conn*> Connector::Connect(absl::Duration timeout) {
   const Settings own = {{"application_name", application_name_}, {"client_encoding", "UTF8"}};

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -16,6 +17,12 @@ namespace postrider {
 // With several hosts, each gets so long and no longer: a promoted standby must be found while the
 // old primary says nothing at all.
 inline constexpr absl::Duration kConnectTimeoutAHost = absl::Seconds(2);
+
+// Where the hosts of a conninfo are asked for PostgreSQL over TCP, standbys among them: "HOST:PORT"
+// or "[V6]:PORT" each, names as they are. What libpq takes from the environment counts where the
+// conninfo leaves it out; a service file is not read. Empty for unix sockets and for what cannot be
+// parsed.
+std::vector<std::string> TcpHostsOf(const std::string& conninfo);
 
 class Connector {
  public:

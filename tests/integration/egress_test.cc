@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -48,6 +49,25 @@ class EgressTest : public OwnServersTest {
     return attempts.empty() ? v1::Attempt() : attempts[0];
   }
 
+  // The folder and the port of the tests' PostgreSQL, which has a unix socket only.
+  std::pair<std::string, std::string> SocketOfDatabase() {
+    std::pair<std::string, std::string> socket("", "5432");
+    for (const std::string& word :
+         std::vector<std::string>(absl::StrSplit(database().conninfo(), ' ', absl::SkipEmpty()))) {
+      if (absl::StartsWith(word, "host=")) socket.first = word.substr(5);
+      if (absl::StartsWith(word, "port=")) socket.second = word.substr(5);
+    }
+    return socket;
+  }
+
+  static void ExpectRefused(Caller& caller, const std::string& url) {
+    v1::CreateEndpointRequest create;
+    *create.mutable_endpoint() = caller.EndpointAt(url);
+    const grpc::Status status = caller.api().CreateEndpoint(create).status;
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT) << url;
+    EXPECT_TRUE(DetailsOf(status).fields.contains("endpoint.url")) << url;
+  }
+
   const http::TestAuthority authority_;
 };
 
@@ -85,14 +105,7 @@ TEST_F(EgressTest, HostileUrlsAreRefusedWhenEndpointsAreCreatedAndUpdated) {
 }
 
 TEST_F(EgressTest, OwnListenersAndTheDatabaseAreOutOfBounds) {
-  // The tests' PostgreSQL has a unix socket only.
-  std::string folder;
-  std::string port = "5432";
-  for (const std::string& word :
-       std::vector<std::string>(absl::StrSplit(database().conninfo(), ' ', absl::SkipEmpty()))) {
-    if (absl::StartsWith(word, "host=")) folder = word.substr(5);
-    if (absl::StartsWith(word, "port=")) port = word.substr(5);
-  }
+  const auto [folder, port] = SocketOfDatabase();
   const std::string path = absl::StrCat(folder, "/.s.PGSQL.", port);
   ScriptedReceiver tcp_database([&path](ScriptedReceiver::Connection& c) {
     const int behind = http::ConnectTo(path);
@@ -112,15 +125,28 @@ TEST_F(EgressTest, OwnListenersAndTheDatabaseAreOutOfBounds) {
   for (const std::string& reserved : {PortOf(server.grpc_address()), PortOf(server.http_address()),
                                       std::to_string(tcp_database.port())}) {
     for (const char* host : {"127.0.0.1", "127.0.0.2", "localhost", "db.localhost"}) {
-      v1::CreateEndpointRequest create;
-      *create.mutable_endpoint() =
-          caller.EndpointAt(absl::StrCat("http://", host, ":", reserved, "/"));
-      const grpc::Status status = server.api().CreateEndpoint(create).status;
-      EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT) << host << ":" << reserved;
-      EXPECT_TRUE(DetailsOf(status).fields.contains("endpoint.url"));
+      ExpectRefused(caller, absl::StrCat("http://", host, ":", reserved, "/"));
     }
   }
   EXPECT_EQ(server.Terminate(), 0);
+}
+
+TEST_F(EgressTest, EveryHostOfTheDatabaseIsOutOfBoundsThoughItNeverServed) {
+  const auto [folder, port] = SocketOfDatabase();
+  // Two that take no connections, by address and by name, before the one that does.
+  const int first = http::UnusedPort();
+  const int second = http::UnusedPort();
+  ServerProcess::Options options;
+  options.database = absl::StrCat(database().conninfo(), " host=127.0.0.1,localhost,", folder,
+                                  " port=", first, ",", second, ",", port);
+  ServerProcess* const server = StartServerWith(options);
+  ASSERT_NE(server, nullptr);
+  Caller caller(server->api());
+  for (const int reserved : {first, second}) {
+    ExpectRefused(caller, absl::StrCat("http://127.0.0.1:", reserved, "/"));
+    ExpectRefused(caller, absl::StrCat("http://localhost:", reserved, "/"));
+  }
+  caller.CreateAt(receiver_.Url());
 }
 
 TEST_F(EgressTest, WhatIsOpenedIsSaidInTheLog) {

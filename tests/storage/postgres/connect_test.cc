@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -16,7 +17,9 @@
 namespace postrider {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 // Takes connections and says nothing, as a host does whose PostgreSQL hangs.
 class SilentHost {
@@ -75,6 +78,26 @@ TEST_F(ConnectTest, AHostThatSaysNothingIsLeftAfterItsTimeAndNotTriedFirstAgain)
   begun = absl::Now();
   ASSERT_TRUE(session.Execute("SELECT 1", absl::Seconds(5)).ok());
   EXPECT_LT(absl::Now() - begun, kConnectTimeoutAHost);
+}
+
+TEST(TcpHostsTest, EveryHostOfAConninfoIsNamedConnectedToOrNot) {
+  for (const char* name : {"PGHOST", "PGHOSTADDR", "PGPORT"}) unsetenv(name);
+  EXPECT_THAT(TcpHostsOf("postgresql://u@one,two:6432,[2001:db8::1]:7432/x"),
+              ElementsAre("one:5432", "two:6432", "[2001:db8::1]:7432"));
+  EXPECT_THAT(TcpHostsOf("host=one,two port=6432"), ElementsAre("one:6432", "two:6432"));
+  EXPECT_THAT(TcpHostsOf("host=one,two hostaddr=192.0.2.1, port=1,2"),
+              ElementsAre("192.0.2.1:1", "two:2"));
+  EXPECT_THAT(TcpHostsOf("hostaddr=192.0.2.1,192.0.2.2"),
+              ElementsAre("192.0.2.1:5432", "192.0.2.2:5432"));
+  EXPECT_THAT(TcpHostsOf("host=/run/postgresql,standby,@abstract"), ElementsAre("standby:5432"));
+  for (const char* none : {"", "dbname=x", "host=/run/postgresql", "no such keyword=1"}) {
+    EXPECT_THAT(TcpHostsOf(none), IsEmpty()) << none;
+  }
+  setenv("PGHOST", "primary,standby", 1);
+  setenv("PGPORT", "1111", 1);
+  EXPECT_THAT(TcpHostsOf("dbname=x"), ElementsAre("primary:1111", "standby:1111"));
+  EXPECT_THAT(TcpHostsOf("host=one"), ElementsAre("one:1111"));
+  for (const char* name : {"PGHOST", "PGPORT"}) unsetenv(name);
 }
 
 TEST_F(ConnectTest, AHostThatRefusesIsPassedOverAtOnce) {
