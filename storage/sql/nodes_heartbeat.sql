@@ -28,3 +28,6 @@ SELECT node_no, node_id,
             THEN extract(epoch FROM now() - (SELECT steady_since FROM renewed))::float8
             ELSE coalesce(extract(epoch FROM heartbeat_time - steady_since)::float8, 0) END
 FROM nodes
+UNION ALL
+-- Not among those yet: this statement sees what was there before it.
+SELECT node_no, $2, 0, false, now(), 0 FROM back
