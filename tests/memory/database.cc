@@ -38,7 +38,12 @@ absl::StatusOr<HeartbeatAnswer> Database::Heartbeat(int32_t node_no, const std::
     it = nodes_.emplace(node_no, StoredNode{node_id, epoch, 0, now_(), false, {}}).first;
   }
   StoredNode& self = it->second;
-  if (!self.steady_since || now_() - self.heartbeat_time > kLongestGap) self.steady_since = now_();
+  // A gap, or a clock that was set back.
+  const absl::Duration gap = now_() - self.heartbeat_time;
+  if (!self.steady_since || gap < absl::ZeroDuration() || gap > kLongestGap ||
+      *self.steady_since > now_()) {
+    self.steady_since = now_();
+  }
   self.heartbeat_time = now_();
   HeartbeatAnswer answer;
   answer.database_time = now_();
@@ -177,14 +182,6 @@ absl::Status Database::DeleteEndpoint(EndpointId id) {
   return absl::OkStatus();
 }
 
-void Database::SweepDeleted() {
-  for (const auto& [id, stored] : endpoints_) {
-    if (stored.endpoint.state == EndpointState::kDeleted) {
-      CancelOpen(id, StateReason::kEndpointDeleted);
-    }
-  }
-}
-
 // ---------------------------------------------------------------- what callers do to deliveries
 
 void Database::CancelOpen(EndpointId id, StateReason reason) {
@@ -225,7 +222,7 @@ absl::Status Database::Redeliver(DeliveryId id, DeliveryId new_id) {
   } else {
     return absl::NotFoundError("no such delivery");
   }
-  if (events_.at(event_id).body == nullptr || !Find(endpoint_id).ok()) {
+  if (BodyOf(event_id) == nullptr || !Find(endpoint_id).ok()) {
     return absl::FailedPreconditionError("nothing can be sent again");
   }
   ++commit_no_;
@@ -239,7 +236,44 @@ absl::Status Database::Redeliver(DeliveryId id, DeliveryId new_id) {
   return absl::OkStatus();
 }
 
-void Database::ErasePayload(EventId id) { events_.at(id).body = nullptr; }
+std::shared_ptr<const std::string> Database::BodyOf(EventId id) const {
+  const auto it = events_.find(id);
+  return it == events_.end() ? nullptr : it->second.body;
+}
+
+// ---------------------------------------------------------------- retention
+
+void Database::DropExpired(const RetentionOptions& options, std::optional<DeliveryId> busy) {
+  ++commit_no_;
+  // Whole days go.
+  const absl::Time oldest = now_() - options.retention;
+  const absl::TimeZone utc = absl::UTCTimeZone();
+  const absl::Time before = absl::FromCivil(absl::ToCivilDay(oldest, utc), utc);
+  const auto expired = [&](const auto& id) { return id.ulid.time() < before; };
+  std::set<DeliveryId> ending;
+  std::set<EndpointId> leased_of;
+  for (const auto& [id, row] : open_) {
+    if (!expired(id) || id == busy) continue;
+    ending.insert(id);
+    if (row.lease_node != 0) leased_of.insert(row.endpoint_id);
+  }
+  for (EndpointId id : leased_of) NoteCanceled(id);
+  for (DeliveryId id : ending) {
+    Close(id, DeliveryState::kCanceled, StateReason::kExpired, now_(), true);
+  }
+  if (busy) return;
+  absl::erase_if(events_, [&](const auto& event) { return expired(event.first); });
+  absl::erase_if(closed_, [&](const auto& closed) { return expired(closed.first); });
+  std::erase_if(attempts_, [&](const auto& row) { return expired(row.attempt.id); });
+  attempts_of_.clear();
+  for (size_t i = 0; i < attempts_.size(); ++i) {
+    attempts_of_[attempts_[i].attempt.delivery_id].push_back(i);
+  }
+  if (options.payload_retention >= options.retention) return;
+  for (auto& [id, event] : events_) {
+    if (id.ulid.time() < now_() - options.payload_retention) event.body = nullptr;
+  }
+}
 
 // ---------------------------------------------------------------- what is stored
 
@@ -252,12 +286,6 @@ std::vector<const StoredAttempt*> Database::AttemptsOf(DeliveryId id) const {
     return a->attempt.number < b->attempt.number;
   });
   return rows;
-}
-
-int64_t Database::total_count() const {
-  int64_t count = 0;
-  for (const auto& total : totals_) count += total.second;
-  return count;
 }
 
 }  // namespace postrider::memory

@@ -21,6 +21,7 @@
 #include "storage/dispatch_store.h"
 #include "storage/endpoint_store.h"
 #include "storage/event_store.h"
+#include "storage/maintenance_store.h"
 #include "storage/node_store.h"
 
 namespace postrider::memory {
@@ -135,9 +136,8 @@ class Database {
   absl::Status DeleteEndpoint(EndpointId id);
   absl::Status Cancel(DeliveryId id);
   absl::Status Redeliver(DeliveryId id, DeliveryId new_id);
-  // Housekeeping.
-  void SweepDeleted();
-  void ErasePayload(EventId id);
+  // MaintenanceStore. While somebody is working on `busy`, that is passed over and no day goes.
+  void DropExpired(const RetentionOptions& options, std::optional<DeliveryId> busy = std::nullopt);
   // The token of an open delivery, leased for that if it is not; 0: it is not open. No statement of
   // PostgreSQL does this: faults are planted with it.
   int64_t Seize(DeliveryId id, absl::Duration lease);
@@ -152,7 +152,10 @@ class Database {
   std::vector<const StoredAttempt*> AttemptsOf(DeliveryId id) const;
   const std::map<EndpointId, StoredEndpoint>& endpoints() const { return endpoints_; }
   const std::vector<StoredChange>& changes() const { return changes_; }
-  int64_t total_count() const;
+  // Of an endpoint, hour, node, outcome and duration bucket.
+  using Totals =
+      std::map<std::tuple<EndpointId, absl::Time, int32_t, AttemptOutcome, int32_t>, int64_t>;
+  const Totals& totals() const { return totals_; }
 
  private:
   struct StoredNode {
@@ -177,6 +180,8 @@ class Database {
   bool YoungWindow() const;
   void PutKey(const NewEvent& event, int32_t delivery_count);
   std::vector<EndpointId> Match(const NewEvent& event) const;
+  // Null: erased, or its day is gone.
+  std::shared_ptr<const std::string> BodyOf(EventId id) const;
   OpenDelivery* FindLeased(const LeaseRef& lease);
   void Lease(DeliveryId id, OpenDelivery& row, int32_t node_no, int64_t token, absl::Time expires);
   void Free(DeliveryId id, OpenDelivery& row, absl::Time next_attempt_time);
@@ -216,7 +221,7 @@ class Database {
   std::map<Tenant, std::vector<EndpointId>> endpoints_of_;
   std::vector<StoredChange> changes_;
   std::map<int32_t, StoredNode> nodes_;
-  std::map<std::tuple<EndpointId, absl::Time, int32_t, AttemptOutcome, int32_t>, int64_t> totals_;
+  Totals totals_;
 };
 
 }  // namespace postrider::memory

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "server/policy/endpoint_health.h"
@@ -119,7 +120,7 @@ std::vector<ClaimedDelivery> Database::Claim(const std::vector<ClaimOrder>& orde
     OpenDelivery& row = open_.at(id);
     Lease(id, row, node_no, token, now_() + lease);
     claimed.push_back({id, row.event_id, row.endpoint_id, row.origin, row.attempt_count,
-                       row.failure_count, token, events_.at(row.event_id).body});
+                       row.failure_count, token, BodyOf(row.event_id)});
   }
   return claimed;
 }
@@ -152,8 +153,10 @@ void Database::Expire(const std::vector<LeaseRef>& leases) {
 
 absl::StatusOr<std::vector<EndpointCount>> Database::Record(
     const std::vector<OutcomeRecord>& outcomes, const std::vector<EndpointTally>& tallies) {
+  std::set<DeliveryId> recorded;
   for (const OutcomeRecord& outcome : outcomes) {
-    if (FindLeased({outcome.attempt.delivery_id, outcome.lease_token}) == nullptr) {
+    const DeliveryId id = outcome.attempt.delivery_id;
+    if (FindLeased({id, outcome.lease_token}) == nullptr || !recorded.insert(id).second) {
       return absl::AbortedError("a lease was lost");
     }
   }
@@ -224,7 +227,8 @@ std::vector<LeaseRef> Database::LeasesAwaited(const std::vector<LeaseRef>& lease
   std::vector<LeaseRef> awaited;
   for (const LeaseRef& lease : leases) {
     const auto closed = closed_.find(lease.id);
-    bool found = closed != closed_.end() && closed->second.lease_token == lease.token;
+    bool found = closed != closed_.end() && closed->second.lease_token != 0 &&
+                 closed->second.lease_token == lease.token;
     for (const StoredAttempt* row : AttemptsOf(lease.id)) {
       found |=
           row->lease_token == lease.token && row->attempt.outcome == AttemptOutcome::kAbandoned;
@@ -238,6 +242,14 @@ std::vector<EndpointCount> Database::RecordLate(const OutcomeRecord& outcome,
                                                 const std::vector<EndpointTally>& tallies) {
   ++commit_no_;
   const DeliveryId id = outcome.attempt.delivery_id;
+  Attempt told = outcome.attempt;
+  if (const auto event = events_.find(told.event_id);
+      event != events_.end() && event->second.body == nullptr) {
+    // The answer can repeat what was erased.
+    told.response_headers.clear();
+    told.response_body.clear();
+    told.response_body_truncated = true;
+  }
   bool completed = false;
   if (const auto it = attempts_of_.find(id); it != attempts_of_.end()) {
     for (size_t index : it->second) {
@@ -246,7 +258,7 @@ std::vector<EndpointCount> Database::RecordLate(const OutcomeRecord& outcome,
           row.lease_token != outcome.lease_token) {
         continue;
       }
-      Attempt attempt = outcome.attempt;
+      Attempt attempt = told;
       attempt.id = row.attempt.id;
       attempt.number = row.attempt.number;
       attempt.origin = row.attempt.origin;
@@ -260,7 +272,7 @@ std::vector<EndpointCount> Database::RecordLate(const OutcomeRecord& outcome,
                                         it->second.lease_token == outcome.lease_token) {
     awaited = true;
     it->second.lease_token = 0;
-    Attempt attempt = outcome.attempt;
+    Attempt attempt = told;
     attempt.number = ++it->second.attempt_count;
     attempt.origin = it->second.origin;
     Log(std::move(attempt));
@@ -278,9 +290,15 @@ void Database::Poison(const OutcomeRecord& outcome) {
   const DeliveryId id = outcome.attempt.delivery_id;
   OpenDelivery* row = FindLeased({id, outcome.lease_token});
   if (row == nullptr) return;
-  Attempt attempt = outcome.attempt;
+  // With nothing of what the receiver sent.
+  Attempt attempt;
+  attempt.id = outcome.attempt.id;
+  attempt.delivery_id = id;
+  attempt.event_id = row->event_id;
+  attempt.endpoint_id = row->endpoint_id;
   attempt.number = ++row->attempt_count;
   attempt.origin = row->origin;
+  attempt.start_time = outcome.attempt.start_time;
   attempt.outcome = AttemptOutcome::kAbandoned;
   Close(id, DeliveryState::kFailed, StateReason::kPoisoned, now_(), false);
   Log(std::move(attempt));

@@ -1,86 +1,37 @@
-// The stores of PostgreSQL and those in memory behind the same names, so that one suite holds both
-// to the same. Everything fails the test that should not fail.
+// The stores in memory behind the same names.
 
 #pragma once
 
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
-#include "gtest/gtest.h"
-#include "storage/postgres/node_store.h"
 #include "tests/memory/database.h"
+#include "tests/storage/conformance/subject.h"
 #include "tests/storage/postgres/store_test_base.h"
 
 namespace postrider {
 
-// What anybody may see of a delivery.
-inline std::string Describe(DeliveryState state, StateReason reason, int32_t attempt_count) {
-  const bool open = state == DeliveryState::kPending || state == DeliveryState::kInProgress;
-  return absl::StrCat("state ", static_cast<int>(state), " reason ",
-                      open ? 0 : static_cast<int>(reason), " attempts ", attempt_count);
-}
-inline std::string Describe(const Endpoint& endpoint) {
-  return absl::StrCat("state ", static_cast<int>(endpoint.state), " reason ",
-                      static_cast<int>(endpoint.disabled_reason), " failures ",
-                      endpoint.consecutive_failures);
-}
-
-// Over a database of its own, which StoreTest brings.
-class PostgresSubject : public StoreTest {
- public:
-  PostgresSubject() : nodes_(Options(SessionKind::kHot)) {}
-
-  absl::Time Now() { return DatabaseTime(); }
-  EndpointId AddEndpoint(const std::vector<std::string>& events) { return NewEndpoint(events); }
-  absl::Status Enable(EndpointId id, bool discard) {
-    return endpoints_.Enable(id, discard).status();
-  }
-  absl::Status Disable(EndpointId id) { return endpoints_.Disable(id).status(); }
-  absl::Status Delete(EndpointId id) { return endpoints_.Delete(id); }
-  absl::Status Cancel(DeliveryId id) { return deliveries_.Cancel(id).status(); }
-  absl::Status Redeliver(DeliveryId id, DeliveryId new_id) {
-    return deliveries_.Redeliver(id, new_id, {}).status();
-  }
-  EventAcceptor& events() { return acceptor_; }
-  DispatchStore& dispatch() { return dispatch_; }
-  NodeStore& nodes() { return nodes_; }
-  std::string Show(DeliveryId id) {
-    const auto delivery = deliveries_.Get(id);
-    if (!delivery.ok()) return delivery.status().ToString();
-    std::string shown = Describe(delivery->state, delivery->state_reason, delivery->attempt_count);
-    AttemptFilter filter;
-    filter.delivery_id = id;
-    const auto page = deliveries_.ListAttempts(filter, {100, {}}, 1 << 20);
-    if (!page.ok()) return page.status().ToString();
-    std::map<int32_t, AttemptOutcome> log;
-    for (const Attempt& attempt : page->rows) log[attempt.number] = attempt.outcome;
-    for (const auto& [number, outcome] : log) {
-      absl::StrAppend(&shown, " ", number, ":", static_cast<int>(outcome));
-    }
-    return shown;
-  }
-  std::string Show(EndpointId id) {
-    const auto endpoint = endpoints_.Get(id);
-    return endpoint.ok() ? Describe(*endpoint) : "deleted";
-  }
-
- private:
-  void TestBody() override {}
-  PgNodeStore nodes_;
-};
-
 class MemorySubject {
  public:
   MemorySubject()
-      : database_([] { return absl::Now(); }, RandomBits),
+      : database_([this] { return Now(); }, RandomBits),
         acceptor_(database_),
         dispatch_(database_),
+        reader_(database_),
         nodes_(database_),
         ulids_(RandomBits) {}
 
-  absl::Time Now() { return absl::Now(); }
+  absl::Time Now() { return absl::Now() + passed_; }
+  absl::Duration Pass(absl::Duration time) {
+    passed_ += time;
+    return time;
+  }
+  // There are no days.
+  void MakeDay(absl::Time) {}
+
   EndpointId AddEndpoint(const std::vector<std::string>& events) {
     Endpoint endpoint;
     endpoint.id = EndpointId{ulids_.Next(Now())};
@@ -90,6 +41,12 @@ class MemorySubject {
     database_.CreateEndpoint(endpoint, {});
     return endpoint.id;
   }
+  void AddEndpoints(int64_t count) {
+    for (int64_t i = 0; i < count; ++i) AddEndpoint({});
+  }
+  absl::Status Update(EndpointId id, const std::vector<std::string>& events) {
+    return database_.UpdateEndpoint(id, [&](EndpointConfig& config) { config.events = events; });
+  }
   absl::Status Enable(EndpointId id, bool discard) { return database_.EnableEndpoint(id, discard); }
   absl::Status Disable(EndpointId id) { return database_.DisableEndpoint(id); }
   absl::Status Delete(EndpointId id) { return database_.DeleteEndpoint(id); }
@@ -97,27 +54,63 @@ class MemorySubject {
   absl::Status Redeliver(DeliveryId id, DeliveryId new_id) {
     return database_.Redeliver(id, new_id);
   }
+  void DropExpired(const RetentionOptions& options) { database_.DropExpired(options); }
+  void DropExpiredBeside(DeliveryId busy, const RetentionOptions& options) {
+    database_.DropExpired(options, busy);
+  }
+
   EventAcceptor& events() { return acceptor_; }
   DispatchStore& dispatch() { return dispatch_; }
+  EndpointReader& reader() { return reader_; }
   NodeStore& nodes() { return nodes_; }
-  std::string Show(DeliveryId id) {
-    std::string shown = "unknown";
-    if (const auto open = database_.open().find(id); open != database_.open().end()) {
-      shown = Describe(
-          open->second.lease_node == 0 ? DeliveryState::kPending : DeliveryState::kInProgress,
-          StateReason::kNone, open->second.attempt_count);
-    } else if (const auto row = database_.closed().find(id); row != database_.closed().end()) {
-      shown = Describe(row->second.state, row->second.reason, row->second.attempt_count);
+  std::unique_ptr<NodeStore> NewNodes() { return std::make_unique<Nodes>(database_); }
+
+  std::optional<Endpoint> Find(EndpointId id) {
+    const Endpoint& endpoint = database_.endpoints().at(id).endpoint;
+    if (endpoint.state == EndpointState::kDeleted) return std::nullopt;
+    return endpoint;
+  }
+  std::map<DeliveryId, Delivery> Deliveries() {
+    std::map<DeliveryId, Delivery> found;
+    for (const auto& [id, row] : database_.open()) {
+      Delivery& delivery = found[id];
+      delivery.origin = row.origin;
+      delivery.state = row.lease_node == 0 ? DeliveryState::kPending : DeliveryState::kInProgress;
+      delivery.attempt_count = row.attempt_count;
+      if (row.lease_node == 0) delivery.next_attempt_time = row.next_attempt_time;
     }
-    for (const memory::StoredAttempt* row : database_.AttemptsOf(id)) {
-      absl::StrAppend(&shown, " ", row->attempt.number, ":",
-                      static_cast<int>(row->attempt.outcome));
+    for (const auto& [id, row] : database_.closed()) {
+      Delivery& delivery = found[id];
+      delivery.origin = row.origin;
+      delivery.state = row.state;
+      delivery.state_reason = row.reason;
+      delivery.attempt_count = row.attempt_count;
+    }
+    return found;
+  }
+  std::vector<Attempt> Attempts(EndpointId id) {
+    std::vector<Attempt> found;
+    for (const memory::StoredAttempt& row : database_.attempts()) {
+      if (row.attempt.endpoint_id == id) found.push_back(row.attempt);
+    }
+    return found;
+  }
+  std::map<DeliveryId, OpenMarks> Marks() {
+    std::map<DeliveryId, OpenMarks> marks;
+    for (const auto& [id, row] : database_.open()) {
+      marks[id] = {row.lost_claims, row.alone_deaths, row.failure_count};
+    }
+    return marks;
+  }
+  std::vector<std::string> Totals(EndpointId id) {
+    std::vector<std::string> shown;
+    for (const auto& [of, count] : database_.totals()) {
+      const auto& [endpoint_id, hour, node_no, outcome, bucket] = of;
+      if (endpoint_id != id) continue;
+      shown.push_back(absl::StrCat(absl::ToUnixSeconds(hour) / 3600, " ", node_no, " ",
+                                   static_cast<int>(outcome), " ", bucket, ": ", count));
     }
     return shown;
-  }
-  std::string Show(EndpointId id) {
-    const Endpoint& endpoint = database_.endpoints().at(id).endpoint;
-    return endpoint.state == EndpointState::kDeleted ? "deleted" : Describe(endpoint);
   }
 
  private:
@@ -189,14 +182,31 @@ class MemorySubject {
    private:
     memory::Database& database_;
   };
+  class Reader : public EndpointReader {
+   public:
+    explicit Reader(memory::Database& database) : database_(database) {}
+    absl::StatusOr<std::vector<EndpointForDispatch>> Load(
+        const std::vector<EndpointId>& ids) override {
+      return database_.Load(ids);
+    }
+    absl::StatusOr<EndpointChanges> ChangesSince(int64_t position) override {
+      return database_.ChangesSince(position);
+    }
+
+   private:
+    memory::Database& database_;
+  };
   class Nodes : public NodeStore {
    public:
     explicit Nodes(memory::Database& database) : database_(database) {}
     absl::StatusOr<NodeRegistration> Register(const std::string& node_id) override {
-      return database_.Register(node_id);
+      NodeRegistration made = database_.Register(node_id);
+      node_id_ = node_id;
+      epoch_ = made.epoch;
+      return made;
     }
     absl::StatusOr<HeartbeatAnswer> Heartbeat(int32_t node_no) override {
-      return database_.Heartbeat(node_no, "", 0);
+      return database_.Heartbeat(node_no, node_id_, epoch_);
     }
     absl::Status MarkStopped(int32_t node_no) override {
       database_.MarkStopped(node_no);
@@ -209,11 +219,15 @@ class MemorySubject {
 
    private:
     memory::Database& database_;
+    std::string node_id_;
+    int32_t epoch_ = 0;
   };
 
+  absl::Duration passed_;
   memory::Database database_;
   Acceptor acceptor_;
   Dispatch dispatch_;
+  Reader reader_;
   Nodes nodes_;
   UlidGenerator ulids_;
 };
