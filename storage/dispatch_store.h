@@ -23,13 +23,15 @@ struct LeaseRef {
 
 struct DueEndpoint {
   EndpointId id;
-  absl::Time next_attempt_time;  // of its first unleased delivery
-  bool due = false;              // that time has come and the endpoint is enabled
+  // Of the first delivery that may be claimed; infinite while that is the turn of one under way.
+  absl::Time next_attempt_time;
+  bool due = false;  // that time has come and the endpoint is enabled
 };
 
 struct ClaimOrder {
   EndpointId endpoint_id;
   int32_t count = 0;
+  bool ordered = false;  // the endpoint is
 };
 
 struct ClaimedDelivery {
@@ -41,6 +43,7 @@ struct ClaimedDelivery {
   int32_t failure_count = 0;
   int64_t lease_token = 0;
   std::shared_ptr<const std::string> body;  // null: erased
+  bool in_order = false;                    // accepted for an ordered endpoint
 };
 
 // One attempt that ended, with what becomes of its delivery (server/policy decides).
@@ -92,8 +95,11 @@ class DispatchStore {
  public:
   virtual ~DispatchStore() = default;
 
-  // Endpoints with unleased deliveries, by id, behind `after`.
+  // Endpoints with unleased deliveries, by id, behind `after`. Of those that go in order, only the
+  // first one counts.
   virtual absl::StatusOr<std::vector<DueEndpoint>> FindDue(EndpointId after, int32_t limit) = 0;
+  // Of deliveries that go in order the first one at most, beyond the count (of an ordered endpoint:
+  // when nothing else of it is due), and none while one of them is leased.
   // Of suspects ("A poisonous delivery": two nodes in a row died while they had it) one at most,
   // and none while the node has one.
   virtual absl::StatusOr<std::vector<ClaimedDelivery>> Claim(const std::vector<ClaimOrder>& orders,

@@ -39,7 +39,7 @@ struct NewDelivery {
   DeliveryId id;
   EndpointId endpoint_id;
   int64_t lease_token = 0;
-  bool leased = false;
+  bool leased = false;  // never to an ordered endpoint
 };
 
 struct AcceptResult {
@@ -75,6 +75,8 @@ struct EventFilter {
 
 // Deliveries that one transaction may make: about two seconds of work for PostgreSQL.
 inline constexpr int64_t kMaxFanOut = 200000;
+// Events of one transaction: what the place of an event takes of a sequence is 16 bits.
+inline constexpr size_t kMaxEventsAtOnce = 1 << 16;
 
 // Thread-compatible.
 class EventAcceptor {
@@ -86,7 +88,8 @@ class EventAcceptor {
   // order. Keys may not repeat within a call. Errors (session.h) leave nothing behind, but UNKNOWN:
   // they may be stored, now or in a while, and leased (DispatchStore::ReleaseUntold). ABORTED:
   // somebody took one of the keys meanwhile, run again; OUT_OF_RANGE: they would make more than
-  // kMaxFanOut deliveries.
+  // kMaxFanOut deliveries, or are more than kMaxEventsAtOnce. What goes to an ordered endpoint is
+  // put behind everything that was accepted for it before this call began, in the order given.
   virtual absl::StatusOr<std::vector<AcceptResult>> Accept(const std::vector<NewEvent>& events,
                                                            const std::vector<int32_t>& batches,
                                                            const FanOutLease& lease) = 0;

@@ -70,6 +70,7 @@ std::optional<AttemptOutcome> OutcomeOf(const http::Result& result) {
 FinishedAttempt FinishAttempt(const WorkItem& item, const Target& target, AttemptTimes times,
                               http::Result result, Blame blame, AttemptId id, double random) {
   FinishedAttempt finished;
+  finished.in_order = item.in_order;
   Attempt& attempt = finished.record.attempt;
   attempt.id = id;
   attempt.delivery_id = item.id;

@@ -127,18 +127,24 @@ bool Claimer::ClaimAll(std::vector<ClaimOrder> orders) {
     std::vector<WorkItem> items;
     items.reserve(claimed->size());
     std::vector<LeaseRef> without_payload;
+    std::vector<EndpointId> emptied;  // whose next ones can be claimed when those are gone
     for (ClaimedDelivery& delivery : *claimed) {
       if (delivery.body == nullptr) {
         without_payload.push_back({delivery.id, delivery.lease_token});
+        emptied.push_back(delivery.endpoint_id);
         continue;
       }
       items.push_back({delivery.id, delivery.event_id, delivery.endpoint_id, delivery.origin,
                        delivery.attempt_count, delivery.failure_count, delivery.lease_token,
-                       std::move(delivery.body), leased_at, leased_at + options_.hold});
+                       std::move(delivery.body), leased_at, leased_at + options_.hold,
+                       delivery.in_order});
     }
     outputs_.claimed(std::move(part), std::move(items));
-    if (!without_payload.empty()) {
-      if (absl::Status status = store_->Expire(without_payload); !status.ok()) LogAway(status);
+    if (without_payload.empty()) continue;
+    if (absl::Status status = store_->Expire(without_payload); !status.ok()) {
+      LogAway(status);
+    } else {
+      outputs_.due(std::move(emptied));
     }
   }
   return true;

@@ -57,6 +57,7 @@ Dispatcher::Capacity Dispatcher::CapacityOf(EndpointId id, Lane& lane) const {
   if (queued_ >= limits_.max_queued || queued_bytes_ >= limits_.max_queued_bytes) return {};
   const int limit = lane.admission.Limit(RulesOf(id, lane));
   if (in_outage()) return {0, std::min(limit, 1)};  // for a probe
+  if (lane.target->ordered) return {limit, 0};
   return {limit, policy::Lookahead(limit, lane.completions.PerSecond(now_))};
 }
 
@@ -70,19 +71,24 @@ void Dispatcher::MaybeOrder(EndpointId id, Lane& lane) {
   if (!lane.backlogged || lane.claiming) return;
   const Capacity capacity = CapacityOf(id, lane);
   const int waiting = static_cast<int>(lane.queue.size());
-  const int room = capacity.in_flight + capacity.waiting - lane.admission.in_flight() - waiting;
+  int room = capacity.in_flight + capacity.waiting - lane.admission.in_flight() - waiting;
+  // The next one's turn comes when the outcome before it is stored: until then a claim gives
+  // nothing.
+  if (lane.target != nullptr && lane.target->ordered) room -= lane.unrecorded;
   // Asked for when half of what waits is used up: few statements, and the lane never runs dry.
   if (room <= 0 || waiting > capacity.waiting / 2) return;
   lane.claiming = true;
+  lane.renewed = false;
   ++orders_;
-  turn_.orders.push_back({id, room});
+  turn_.orders.push_back({id, room, lane.target->ordered});
 }
 
 void Dispatcher::OrderDone(EndpointId id, bool more) {
   Lane& lane = LaneOf(id);
   if (lane.claiming) --orders_;
   lane.claiming = false;
-  lane.backlogged = more;
+  // What was accepted while the claim ran may not be in it, and must not wait for the next search.
+  lane.backlogged = more || (lane.renewed && lane.target != nullptr && lane.target->ordered);
   MaybeOrder(id, lane);
   UpdateCounts(id, lane);
 }
@@ -97,7 +103,8 @@ void Dispatcher::UpdateCounts(EndpointId id, Lane& lane) {
   const Capacity capacity = CapacityOf(id, lane);
   const bool full =
       lane.target != nullptr && taken >= std::max(1, capacity.in_flight + capacity.waiting);
-  const bool congested = lane.target != nullptr && (lane.backlogged || full);
+  const bool congested =
+      lane.target != nullptr && !lane.target->ordered && (lane.backlogged || full);
   if (congested == lane.congested) return;
   lane.congested = congested;
   if (congested) {
@@ -122,7 +129,7 @@ void Dispatcher::AddWork(std::vector<WorkItem> items) {
 void Dispatcher::AddBacklog(const std::vector<EndpointId>& endpoints) {
   for (EndpointId id : endpoints) {
     Lane& lane = LaneOf(id);
-    lane.backlogged = true;
+    lane.backlogged = lane.renewed = true;
     MaybeOrder(id, lane);
     UpdateCounts(id, lane);
   }
@@ -225,6 +232,7 @@ void Dispatcher::Settle(Ended ended, Blame blame) {
     lane.admission.OnFailure(RulesOf(id, lane), now_);
   }
   unrecorded_.push_back(now_);
+  if (finished.in_order) ++lane.unrecorded;
   turn_.finished.push_back(std::move(finished));
   MakeReady(id, lane);
   MaybeOrder(id, lane);
@@ -239,9 +247,9 @@ void Dispatcher::SettleJudged(Instant now) {
   if (was_in_outage && !in_outage()) next_sweep_ = now;  // claims go on
 }
 
-void Dispatcher::AddRecorded(int count, const std::vector<EndpointCount>& counts) {
-  for (int i = 0; i < count && !unrecorded_.empty(); ++i) unrecorded_.pop_front();
-  for (const EndpointCount& endpoint : counts) {
+void Dispatcher::AddRecorded(const Recorded& recorded) {
+  for (int i = 0; i < recorded.count && !unrecorded_.empty(); ++i) unrecorded_.pop_front();
+  for (const EndpointCount& endpoint : recorded.counts) {
     const auto it = lanes_.find(endpoint.endpoint_id);
     if (it == lanes_.end() || it->second.target == nullptr) continue;
     Lane& lane = it->second;
@@ -254,6 +262,11 @@ void Dispatcher::AddRecorded(int count, const std::vector<EndpointCount>& counts
     lane.target = std::move(target);
     MakeReady(endpoint.endpoint_id, lane);
   }
+  // What came after them may be claimed.
+  for (EndpointId id : recorded.in_order) {
+    if (const auto it = lanes_.find(id); it != lanes_.end()) --it->second.unrecorded;
+  }
+  AddBacklog(recorded.in_order);
 }
 
 void Dispatcher::SetCluster(Cluster cluster) {
@@ -432,7 +445,7 @@ void Dispatcher::Sweep(Instant now) {
     }
     UpdateCounts(id, lane);
     MaybeOrder(id, lane);
-    if (!lane.active && !lane.claiming && !lane.ready && !lane.backlogged &&
+    if (!lane.active && !lane.claiming && !lane.ready && !lane.backlogged && lane.unrecorded == 0 &&
         now - lane.last_used > limits_.idle_lane_life) {
       idle.push_back(id);
     }

@@ -73,15 +73,14 @@ class Dispatcher {
              std::function<AttemptId(absl::Time)> new_attempt_id);
 
   void AddWork(std::vector<WorkItem> items);
-  // Endpoints that have unleased work due in the database.
+  // Endpoints that have, or may have, unleased work due in the database.
   void AddBacklog(const std::vector<EndpointId>& endpoints);
   void AddClaimed(const std::vector<ClaimOrder>& orders, std::vector<WorkItem> items);
   // An order that came to nothing because the database was away.
   void AddClaimFailed(const std::vector<ClaimOrder>& orders);
   void AddNews(EndpointNews news);
   void AddResults(std::vector<http::Result> results, Instant now, absl::Time database_now);
-  // So many outcomes are stored; what the failure counters of endpoints are in the database since.
-  void AddRecorded(int count, const std::vector<EndpointCount>& counts);
+  void AddRecorded(const Recorded& recorded);
   void SetCluster(Cluster cluster);
   void SetStanding(const Standing& standing) { standing_ = standing; }
   // Starts nothing more and gives back what waits.
@@ -115,6 +114,8 @@ class Dispatcher {
     bool ready = false;       // in ready_
     bool backlogged = false;  // there is or may be unleased work due in the database
     bool claiming = false;    // a claim is under way
+    bool renewed = false;     // more was heard of since it began
+    int unrecorded = 0;       // outcomes of what goes in order
     bool congested = false;   // in congested_
     bool starved = false;     // in starved_
     bool active = false;      // counted in active_lanes_

@@ -20,6 +20,15 @@ std::vector<OutcomeRecord> RecordsOf(const std::vector<FinishedAttempt>& batch) 
   return records;
 }
 
+// The endpoints of those that go in order: of an endpoint there is hardly more than one.
+std::vector<EndpointId> InOrder(const std::vector<FinishedAttempt>& batch) {
+  std::vector<EndpointId> endpoints;
+  for (const FinishedAttempt& finished : batch) {
+    if (finished.in_order) endpoints.push_back(finished.record.attempt.endpoint_id);
+  }
+  return endpoints;
+}
+
 using Leases = absl::flat_hash_set<std::pair<DeliveryId, int64_t>>;
 
 Leases SetOf(const std::vector<LeaseRef>& leases) {
@@ -103,8 +112,9 @@ void Recorder::StoreNext() {
   std::vector<FinishedAttempt> batch(std::make_move_iterator(waiting_.begin()),
                                      std::make_move_iterator(end));
   waiting_.erase(waiting_.begin(), end);
-  std::vector<EndpointCount> counts;
-  const absl::Status status = Store(batch, counts);
+  Recorded recorded;
+  recorded.in_order = InOrder(batch);
+  const absl::Status status = Store(batch, recorded.counts);
   if (status.ok()) {
     batch_size_ = std::min(kMaxBatch, 2 * batch_size_);
     backoff_ = kFirstBackoff;
@@ -120,10 +130,15 @@ void Recorder::StoreNext() {
       batch.clear();
     }
   }
+  recorded.count = static_cast<int>(size - batch.size());
+  if (!recorded.in_order.empty()) {
+    for (EndpointId id : InOrder(batch)) {
+      recorded.in_order.erase(std::find(recorded.in_order.begin(), recorded.in_order.end(), id));
+    }
+  }
   waiting_.insert(waiting_.begin(), std::make_move_iterator(batch.begin()),
                   std::make_move_iterator(batch.end()));
-  const int count = static_cast<int>(size - batch.size());
-  if (count > 0) on_recorded_(count, std::move(counts));
+  if (recorded.count > 0) on_recorded_(std::move(recorded));
 }
 
 void Recorder::WaitForDatabase(const absl::Status& status) {

@@ -25,8 +25,8 @@ class Recorder {
  public:
   // Bounded by what the dispatcher lets be unrecorded.
   using Input = FinishedAttempt;
-  // Called when outcomes are done with: how many, and what they left of endpoints' counters.
-  using OnRecorded = std::function<void(int count, std::vector<EndpointCount> counts)>;
+  // Called when outcomes are done with.
+  using OnRecorded = std::function<void(Recorded)>;
 
   Recorder(std::unique_ptr<DispatchStore> store, int32_t node_no, OnRecorded on_recorded,
            const DatabaseClock& clock);

@@ -14,6 +14,7 @@ std::shared_ptr<Target> Known(const Endpoint& endpoint, const DeliveryDefaults& 
   target->id = endpoint.id;
   target->org_id = endpoint.tenant.org_id;
   target->state = endpoint.state;
+  target->ordered = config.ordered;
   target->revision = endpoint.revision;
   target->consecutive_failures = endpoint.consecutive_failures;
   target->failure.retry.delays =
@@ -74,7 +75,9 @@ absl::StatusOr<std::shared_ptr<const Target>> MakeTarget(const EndpointForDispat
   }
   if (target->secrets.empty() && !unopened.ok()) return unopened;
 
-  target->max_in_flight = config.max_in_flight.value_or(defaults.max_in_flight);
+  // In order means one at a time, on the one node that has the endpoint.
+  target->max_in_flight =
+      config.ordered ? 1 : config.max_in_flight.value_or(defaults.max_in_flight);
   target->rate_per_second = config.rate_limit_per_second.value_or(0);
   target->timeout =
       std::min(config.timeout.value_or(defaults.attempt_timeout), defaults.attempt_timeout);

@@ -48,6 +48,7 @@ struct Target {
   policy::FailureRules failure;
   int disable_threshold = 0;
   int max_in_flight = 0;
+  bool ordered = false;
   double rate_per_second = 0;
   absl::Duration timeout;
   absl::Duration connect_timeout;

@@ -36,10 +36,7 @@ Engine::Engine(Stores stores, const Options& options, Surroundings surroundings,
                 DispatchOutputs(surroundings), clock),
       record_(
           "record", std::move(stores.record), node_no_,
-          [this](int count, std::vector<EndpointCount> counts) {
-            OnRecorded(count, std::move(counts));
-          },
-          clock),
+          [this](dispatch::Recorded recorded) { OnRecorded(std::move(recorded)); }, clock),
       claim_("claim", std::move(stores.claim), ClaimOptionsOf(options, hold_), ClaimOutputs(),
              clock),
       endpoints_(
@@ -166,17 +163,16 @@ void Engine::OnAccepted(const std::vector<NewEvent>& accepted,
       });
 }
 
-void Engine::OnRecorded(int count, std::vector<EndpointCount> counts) {
-  for (const EndpointCount& endpoint : counts) {
+void Engine::OnRecorded(dispatch::Recorded recorded) {
+  for (const EndpointCount& endpoint : recorded.counts) {
     if (endpoint.disabled_reason == DisabledReason::kNone) continue;
     const bool gone = endpoint.disabled_reason == DisabledReason::kGone;
     observe::Log(observe::Severity::kWarning, "disabled an endpoint",
                  {{"endpoint_id", endpoint.endpoint_id.ToText()},
                   {"reason", gone ? "gone" : "consecutive failures"}});
   }
-  dispatch_.Put([count, counts = std::move(counts)](dispatch::Dispatcher& d) {
-    d.AddRecorded(count, counts);
-  });
+  dispatch_.Put(
+      [recorded = std::move(recorded)](dispatch::Dispatcher& d) { d.AddRecorded(recorded); });
 }
 
 void Engine::Start() {

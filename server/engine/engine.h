@@ -99,7 +99,7 @@ class Engine {
   FanOutLease NextLease() const;
   void OnAccepted(const std::vector<NewEvent>& accepted, const std::vector<AcceptResult>& results,
                   Instant begun);
-  void OnRecorded(int count, std::vector<EndpointCount> counts);
+  void OnRecorded(dispatch::Recorded recorded);
 
   const int32_t node_no_;
   const absl::Duration lease_;

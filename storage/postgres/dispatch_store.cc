@@ -33,7 +33,9 @@ absl::StatusOr<std::vector<DueEndpoint>> PgDispatchStore::FindDue(EndpointId aft
   if (!rows.ok()) return rows.status();
   std::vector<DueEndpoint> due;
   for (int row = 0; row < rows->rows(); ++row) {
-    due.push_back({EndpointId{rows->Uuid(row, 0)}, rows->Time(row, 1), rows->Bool(row, 2)});
+    due.push_back({EndpointId{rows->Uuid(row, 0)},
+                   rows->OptionalTime(row, 1).value_or(absl::InfiniteFuture()),
+                   rows->Bool(row, 2)});
   }
   return due;
 }
@@ -43,6 +45,7 @@ absl::StatusOr<std::vector<ClaimedDelivery>> PgDispatchStore::Claim(
   params_.Clear();
   params_.UuidArray(orders, [](const ClaimOrder& o) { return o.endpoint_id.ulid; })
       .Int4Array(orders, [](const ClaimOrder& o) { return o.count; })
+      .BoolArray(orders, [](const ClaimOrder& o) { return o.ordered; })
       .Int4(node_no)
       .Float8(absl::ToDoubleSeconds(lease));
   absl::StatusOr<Result> rows = session_.Run(sql::kClaim, params_);
@@ -57,8 +60,9 @@ absl::StatusOr<std::vector<ClaimedDelivery>> PgDispatchStore::Claim(
     delivery.attempt_count = static_cast<int32_t>(rows->Int(row, 4));
     delivery.failure_count = static_cast<int32_t>(rows->Int(row, 5));
     delivery.lease_token = rows->Int(row, 6);
-    if (!rows->IsNull(row, 7)) {
-      delivery.body = std::make_shared<const std::string>(rows->View(row, 7));
+    delivery.in_order = rows->Bool(row, 7);
+    if (!rows->IsNull(row, 8)) {
+      delivery.body = std::make_shared<const std::string>(rows->View(row, 8));
     }
     claimed.push_back(std::move(delivery));
   }

@@ -127,7 +127,8 @@ absl::StatusOr<PgEventAcceptor::Look> PgEventAcceptor::LookUp(const std::vector<
         break;
       }
       default:
-        look.matches[static_cast<size_t>(item - 1)].push_back(EndpointId{rows->Uuid(row, 2)});
+        look.matches[static_cast<size_t>(item - 1)].push_back(
+            {EndpointId{rows->Uuid(row, 2)}, rows->Int(row, 5) != 0});
     }
   }
   return look;
@@ -143,6 +144,7 @@ absl::Status PgEventAcceptor::Store(const std::vector<NewEvent>& events,
   struct DeliveryRow {
     size_t event;
     NewDelivery* delivery;
+    bool ordered;
   };
   std::vector<size_t> accepted;
   std::vector<KeyRow> keys;
@@ -157,6 +159,9 @@ absl::Status PgEventAcceptor::Store(const std::vector<NewEvent>& events,
   }
   if (fan_out > kMaxFanOut) return absl::OutOfRangeError("too many deliveries for one transaction");
   if (accepted.empty()) return absl::OkStatus();
+  if (events.size() > kMaxEventsAtOnce) {
+    return absl::OutOfRangeError("too many events for one transaction");
+  }
   std::sort(keys.begin(), keys.end(), [&](const KeyRow& a, const KeyRow& b) {
     return std::tie(a.window, env_nos[a.event], events[a.event].idempotency_key) <
            std::tie(b.window, env_nos[b.event], events[b.event].idempotency_key);
@@ -166,15 +171,17 @@ absl::Status PgEventAcceptor::Store(const std::vector<NewEvent>& events,
   std::vector<DeliveryRow> rows;
   rows.reserve(static_cast<size_t>(fan_out));
   for (size_t i : accepted) {
-    const std::vector<EndpointId>& endpoints = look.matches[look.group[i]];
+    const std::vector<Match>& endpoints = look.matches[look.group[i]];
     results[i].delivery_count = static_cast<int32_t>(endpoints.size());
     results[i].deliveries.resize(endpoints.size());
     for (size_t j = 0; j < endpoints.size(); ++j) {
       NewDelivery& delivery = results[i].deliveries[j];
       delivery.id = DeliveryId{Ulid::RandomAt(events[i].id.ulid.time(), random_)};
-      delivery.endpoint_id = endpoints[j];
-      delivery.leased = lease.node_no != FanOutLease::kNobody && !congested.contains(endpoints[j]);
-      rows.push_back({i, &delivery});
+      delivery.endpoint_id = endpoints[j].endpoint_id;
+      // What goes in order is claimed, one at a time, by the node that has the endpoint.
+      delivery.leased = lease.node_no != FanOutLease::kNobody && !endpoints[j].ordered &&
+                        !congested.contains(delivery.endpoint_id);
+      rows.push_back({i, &delivery, endpoints[j].ordered});
     }
   }
 
@@ -206,8 +213,13 @@ absl::Status PgEventAcceptor::Store(const std::vector<NewEvent>& events,
       .TextArray(rows,
                  [&](const DeliveryRow& r) -> std::string_view { return events[r.event].type; })
       .TimeArray(rows, [&](const DeliveryRow& r) { return events[r.event].create_time; })
-      .OptionalInt4Array(rows, [&](const DeliveryRow& r) {
-        return r.delivery->leased ? std::optional<int32_t>(lease.node_no) : std::nullopt;
+      .OptionalInt4Array(rows,
+                         [&](const DeliveryRow& r) {
+                           return r.delivery->leased ? std::optional<int32_t>(lease.node_no)
+                                                     : std::nullopt;
+                         })
+      .OptionalInt4Array(rows, [](const DeliveryRow& r) {
+        return r.ordered ? std::optional<int32_t>(static_cast<int32_t>(r.event)) : std::nullopt;
       });
   params_.Float8(absl::ToDoubleSeconds(lease.duration));
   const absl::StatusOr<Result> stored = session_.Run(sql::kAcceptStore, params_);

@@ -28,13 +28,17 @@ class PgEventAcceptor : public EventAcceptor {
                                                    const FanOutLease& lease) override;
 
  private:
+  struct Match {
+    EndpointId endpoint_id;
+    bool ordered = false;
+  };
   // What accept_look.sql found.
   struct Look {
     absl::Time this_window;
     std::optional<absl::Time> guard_window;       // keys are put into this one too
     std::vector<std::optional<StoredKey>> known;  // under the event's key, one an event
-    std::vector<size_t> group;  // of the event's environment and type, one an event
-    std::vector<std::vector<EndpointId>> matches;  // one a group
+    std::vector<size_t> group;                // of the event's environment and type, one an event
+    std::vector<std::vector<Match>> matches;  // one a group
   };
 
   absl::StatusOr<Look> LookUp(const std::vector<NewEvent>& events,

@@ -3,7 +3,8 @@
 -- an environment: $3 env_no $4 the patterns that match the type, separated by spaces. $5 idempotency
 -- window, seconds.
 -- Rows, by kind: 0, one: the windows that keys are put into now (item tells whether it is both), so
--- that the second half goes by the same clock; 1: a key that is taken; 2: an endpoint of a type.
+-- that the second half goes by the same clock; 1: a key that is taken; 2: an endpoint of a type (count tells
+-- whether it is ordered).
 -- Everything is looked up row by row with LATERAL, so no plan depends on table sizes.
 WITH clock AS MATERIALIZED (
   SELECT to_timestamp(floor(e / w) * w) AS this_window,
@@ -32,10 +33,10 @@ CROSS JOIN LATERAL (
   LIMIT 1
 ) AS k
 UNION ALL
-SELECT 2, t.item, s.endpoint_id, NULL, NULL, 0, NULL
+SELECT 2, t.item, s.endpoint_id, NULL, NULL, e.ordered::int, NULL
 FROM unnest($3::int[], $4::text[]) WITH ORDINALITY AS t(env_no, patterns, item)
 CROSS JOIN unnest(string_to_array(t.patterns, ' ')) AS p(pattern)
 CROSS JOIN LATERAL (SELECT endpoint_id FROM subscriptions s
                     WHERE s.env_no = t.env_no AND s.pattern = p.pattern OFFSET 0) AS s
-CROSS JOIN LATERAL (SELECT FROM endpoint_states e
+CROSS JOIN LATERAL (SELECT e.ordered FROM endpoint_states e
                     WHERE e.endpoint_id = s.endpoint_id AND e.state = 1 OFFSET 0) AS e

@@ -10,11 +10,13 @@
 -- Arrays, one element a delivery:
 --   $18 delivery_id  $19 event_id  $20 endpoint_id  $21 env_no  $22 type  $23 create_time
 --   $24 the node it is leased to, or null: it is left to be claimed
--- and $25 lease duration, seconds. Answer: the lease token, negative: only the lease that a delivery is
--- stored with has such a one (release_untold.sql).
+--   $25 the event's place in the batch where the endpoint is ordered, or null
+-- and $26 lease duration, seconds. Answer: the lease token, negative: only the lease that a delivery is
+-- stored with has such a one (release_untold.sql). A sequence is made of it: who publishes when another's
+-- event is stored has a greater one, on every node, and nobody waits for anybody's turn.
 WITH position AS MATERIALIZED (
   SELECT pg_current_xact_id()::text::bigint AS xid, -nextval('lease_tokens') AS token,
-         now() + make_interval(secs => $25::float8) AS expires
+         now() + make_interval(secs => $26::float8) AS expires
 ), keys AS (
   INSERT INTO idempotency_keys (window_start, env_no, key, event_id, content_digest,
                                 given_event_time, delivery_count, create_time)
@@ -28,11 +30,13 @@ WITH position AS MATERIALIZED (
               $14::int[], $15::text[], $16::text[], $17::bytea[]) AS e
 ), fan_out AS (
   INSERT INTO open_deliveries (delivery_id, event_id, endpoint_id, env_no, event_type, create_time,
-                               lease_node, origin, next_attempt_time, lease_token,
+                               lease_node, sequence, origin, next_attempt_time, lease_token,
                                lease_expire_time)
-  SELECT d.*, 1, d.create_time, (SELECT token FROM position), (SELECT expires FROM position)
+  SELECT d.delivery_id, d.event_id, d.endpoint_id, d.env_no, d.type, d.create_time, d.lease_node,
+         (SELECT -token FROM position) << 16 | d.place, 1, d.create_time,
+         (SELECT token FROM position), (SELECT expires FROM position)
   FROM unnest($18::uuid[], $19::uuid[], $20::uuid[], $21::int[], $22::text[], $23::timestamptz[],
-              $24::int[])
-       AS d(delivery_id, event_id, endpoint_id, env_no, type, create_time, lease_node)
+              $24::int[], $25::int[])
+       AS d(delivery_id, event_id, endpoint_id, env_no, type, create_time, lease_node, place)
 )
 SELECT token FROM position

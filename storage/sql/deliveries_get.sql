@@ -1,4 +1,5 @@
--- One delivery, open or closed: $1 delivery_id.
+-- One delivery, open or closed: $1 delivery_id. What waits behind the head of its endpoint's queue has no
+-- next attempt yet.
 SELECT d.delivery_id, d.event_id, d.endpoint_id, v.org_id, v.env_id, d.event_type, d.origin, d.state,
        d.state_reason, d.attempt_count, d.next_attempt_time, d.create_time, d.complete_time,
        d.env_no
@@ -7,7 +8,13 @@ FROM (
          CASE WHEN o.lease_node IS NULL THEN 1 ELSE 2 END AS state,
          CASE WHEN o.lease_node IS NULL AND s.state = 2 THEN 4
               WHEN s.state = 3 THEN 5 ELSE 0 END AS state_reason,
-         o.attempt_count, o.next_attempt_time, o.create_time, NULL::timestamptz AS complete_time
+         o.attempt_count,
+         CASE WHEN o.sequence IS NULL OR o.delivery_id =
+                (SELECT h.delivery_id FROM open_deliveries h
+                 WHERE h.endpoint_id = o.endpoint_id AND h.sequence IS NOT NULL
+                 ORDER BY (h.lease_node IS NULL), h.sequence LIMIT 1)
+              THEN o.next_attempt_time END AS next_attempt_time,
+         o.create_time, NULL::timestamptz AS complete_time
   FROM open_deliveries o JOIN endpoint_states s USING (endpoint_id)
   WHERE o.delivery_id = $1::uuid
   UNION ALL

@@ -6,14 +6,23 @@
 -- Each half finds its rows alone, so that nothing is joined that is not on the page, and a state that
 -- only the other half has ends it before it begins. Few deliveries end otherwise than in success:
 -- closed_deliveries_failed_* find those.
+-- What waits behind the head of its endpoint's queue has no next attempt yet: one probe for each that is
+-- shown.
 SELECT d.delivery_id, d.event_id, d.endpoint_id, v.org_id, v.env_id, d.event_type, d.origin, d.state,
        CASE WHEN d.state = 1 AND s.state = 2 THEN 4
             WHEN d.state <= 2 AND s.state = 3 THEN 5 ELSE d.state_reason END AS state_reason,
-       d.attempt_count, d.next_attempt_time, d.create_time, d.complete_time
+       d.attempt_count,
+       CASE WHEN d.sequence IS NULL OR d.delivery_id =
+              (SELECT h.delivery_id FROM open_deliveries h
+               WHERE h.endpoint_id = d.endpoint_id AND h.sequence IS NOT NULL
+               ORDER BY (h.lease_node IS NULL), h.sequence LIMIT 1)
+            THEN d.next_attempt_time END AS next_attempt_time,
+       d.create_time, d.complete_time
 FROM (
   (SELECT o.delivery_id, o.event_id, o.endpoint_id, o.env_no, o.event_type, o.origin,
           CASE WHEN o.lease_node IS NULL THEN 1 ELSE 2 END AS state, 0 AS state_reason,
-          o.attempt_count, o.next_attempt_time, o.create_time, NULL::timestamptz AS complete_time
+          o.attempt_count, o.next_attempt_time, o.sequence, o.create_time,
+          NULL::timestamptz AS complete_time
    FROM open_deliveries o
    WHERE ($9::int IS NULL OR o.env_no = $9::int)
      AND ($9::int IS NOT NULL OR $1 = '' AND $2 = ''
@@ -29,8 +38,8 @@ FROM (
    ORDER BY o.delivery_id DESC LIMIT $8::int)
   UNION ALL
   (SELECT c.delivery_id, c.event_id, c.endpoint_id, c.env_no, c.event_type, c.origin, c.state,
-          c.state_reason, c.attempt_count, NULL::timestamptz AS next_attempt_time, c.create_time,
-          c.complete_time
+          c.state_reason, c.attempt_count, NULL::timestamptz AS next_attempt_time,
+          NULL::bigint AS sequence, c.create_time, c.complete_time
    FROM closed_deliveries c
    WHERE ($9::int IS NULL OR c.env_no = $9::int)
      AND ($9::int IS NOT NULL OR $1 = '' AND $2 = ''

@@ -65,7 +65,7 @@ TEST_F(BacklogTest, AFastEndpointIsGivenWhatItEndsInATenthOfASecond) {
     AnswerAll(turn.requests, 200);
     AddWork(1, 1000 + 4 * round, 4);
     turn = Run();
-    dispatcher_->AddRecorded(static_cast<int>(turn.finished.size()), {});
+    dispatcher_->AddRecorded({static_cast<int>(turn.finished.size()), {}, {}});
   }
   dispatcher_->AddClaimed({{EndpointNo(1), 6}}, Items(1, 10000, 6));
   const std::vector<ClaimOrder> orders = Run().orders;

@@ -33,7 +33,7 @@ class OutageTest : public DispatcherTest {
     // All of them are known, and well.
     AnswerAll(Run().requests, 200);
     EXPECT_THAT(Run().finished, SizeIs(kHosts));
-    dispatcher_->AddRecorded(kHosts, {});
+    dispatcher_->AddRecorded({kHosts, {}, {}});
     Pass(absl::Seconds(1));
   }
 
@@ -251,7 +251,7 @@ TEST_F(DispatcherTest, FailuresThatOtherNodesSawSlowThisOneDown) {
   const Turn turn = Run();
   ASSERT_THAT(turn.requests, SizeIs(25));
   AnswerAll({turn.requests.begin(), turn.requests.end() - 20}, 200);
-  dispatcher_->AddRecorded(5, {{EndpointNo(1), 40, DisabledReason::kNone}});
+  dispatcher_->AddRecorded({5, {{EndpointNo(1), 40, DisabledReason::kNone}}, {}});
   // 20 are in flight, and 5 is what may be: half of what is left.
   EXPECT_THAT(Run().requests, IsEmpty());
 }

@@ -133,7 +133,7 @@ TEST_F(DispatcherTest, AnEndpointThatTheRecorderDisabledStartsNothingMore) {
   Load({target});
   AnswerAll(Run().requests, 500);
   Run();
-  dispatcher_->AddRecorded(1, {{EndpointNo(1), 1, DisabledReason::kConsecutiveFailures}});
+  dispatcher_->AddRecorded({1, {{EndpointNo(1), 1, DisabledReason::kConsecutiveFailures}}, {}});
   Pass(absl::Seconds(3));
   const Turn turn = Run();
   EXPECT_THAT(turn.requests, IsEmpty());
@@ -181,7 +181,7 @@ TEST_F(DispatcherTest, TheRequestIsSignedWithItsOwnTime) {
   EXPECT_EQ(HeaderOf(turn.requests[0], "webhook-signature"),
             signing::SignV1(SecretOf('a'), EventNo(10).ToText(), 1772980200, "{\"n\":10}"));
   AnswerAll(turn.requests, 500);
-  dispatcher_->AddRecorded(1, {});
+  dispatcher_->AddRecorded({1, {}, {}});
   Pass(absl::Seconds(30));
   AddWork(1, 11, 1);
   const Turn later = Run();

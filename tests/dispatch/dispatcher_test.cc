@@ -112,7 +112,7 @@ TEST_F(DispatcherTest, TooManyUnrecordedOutcomesStopTheStarts) {
   AnswerAll(Run().requests, 200);
   EXPECT_EQ(dispatcher_->unrecorded(), 3);
   EXPECT_THAT(Run().requests, IsEmpty());
-  dispatcher_->AddRecorded(1, {});
+  dispatcher_->AddRecorded({1, {}, {}});
   EXPECT_EQ(dispatcher_->unrecorded(), 2);
   EXPECT_THAT(DeliveriesOf(Run().requests), ElementsAre(13, 14, 15));
 }
@@ -127,7 +127,7 @@ TEST_F(DispatcherTest, NothingStartsWhileOutcomesWaitTooLongToBeRecorded) {
   AnswerAll(Run().requests, 200);
   Pass(absl::Seconds(1) + absl::Milliseconds(1));
   EXPECT_THAT(Run().requests, IsEmpty());
-  dispatcher_->AddRecorded(1, {});
+  dispatcher_->AddRecorded({1, {}, {}});
   EXPECT_THAT(DeliveriesOf(Run().requests), ElementsAre(12));
 }
 
@@ -272,7 +272,7 @@ TEST_F(DispatcherTest, EveryDeliveryIsStartedOrGivenBackExactlyOnce) {
     for (int n : DeliveriesOf(turn.releases)) ++seen[n];
     flying.insert(flying.end(), turn.requests.begin(), turn.requests.end());
     finished += static_cast<int>(turn.finished.size());
-    dispatcher_->AddRecorded(static_cast<int>(turn.finished.size()), {});
+    dispatcher_->AddRecorded({static_cast<int>(turn.finished.size()), {}, {}});
   };
   for (int step = 0; step < 3000; ++step) {
     Pass(absl::Milliseconds(random() % 400));

@@ -138,8 +138,13 @@ class RecorderTest : public ::testing::Test {
   DatabaseClock clock_{[this] { return now_; }};
   Book book_;
   int recorded_ = 0;
+  std::vector<EndpointId> in_order_;
   Recorder recorder_{std::make_unique<FakeStore>(book_), 1,
-                     [this](int count, std::vector<EndpointCount>) { recorded_ += count; }, clock_};
+                     [this](const Recorded& recorded) {
+                       recorded_ += recorded.count;
+                       for (EndpointId id : recorded.in_order) in_order_.push_back(id);
+                     },
+                     clock_};
 };
 
 TEST_F(RecorderTest, WhatEndedMeanwhileGoesInOneTransaction) {
@@ -247,6 +252,24 @@ TEST_F(RecorderTest, AnOutcomeThatIsRefusedForGoodEndsItsDelivery) {
   EXPECT_EQ(recorded_, 3);
   EXPECT_EQ(book_.stored.size(), 2u);
   EXPECT_THAT(book_.calls, ::testing::Contains("poison 2").Times(1));
+}
+
+TEST_F(RecorderTest, OfWhatGoesInOrderItSaysWhenItIsStoredAndNotBefore) {
+  std::vector<FinishedAttempt> attempts = Attempts({1, 2, 3});
+  attempts[0].in_order = attempts[2].in_order = true;
+  attempts[2].record.attempt.endpoint_id = EndpointNo(2);
+  book_.lost = {3};
+  book_.say = [](const std::string& call) {
+    return call == "record 1 2" ? absl::UnavailableError("away") : absl::OkStatus();
+  };
+  recorder_.Step(std::move(attempts));
+  EXPECT_THAT(in_order_, ElementsAre(EndpointNo(2)));
+  book_.say = nullptr;
+  book_.lost = {};
+  now_ += absl::Seconds(1);
+  recorder_.Step({});
+  EXPECT_THAT(in_order_, ElementsAre(EndpointNo(2), EndpointNo(1)));
+  EXPECT_EQ(recorded_, 3);
 }
 
 TEST_F(RecorderTest, WhatDoesNotCountIsInNobodysTally) {

@@ -103,16 +103,17 @@ absl::StatusOr<std::vector<AcceptResult>> Database::Accept(const std::vector<New
       row.endpoint_id = endpoint_id;
       row.create_time = event.create_time;
       row.lease_token = token;
+      row.next_attempt_time = event.create_time;
       open_of_[endpoint_id].insert(id);
-      const bool leased = lease.node_no != FanOutLease::kNobody && !congested.contains(endpoint_id);
+      const bool ordered = endpoints_.at(endpoint_id).endpoint.config.ordered;
+      if (ordered) row.sequence = -token << 16 | static_cast<int64_t>(i);
+      const bool leased =
+          lease.node_no != FanOutLease::kNobody && !ordered && !congested.contains(endpoint_id);
       if (leased) {
-        row.next_attempt_time = event.create_time;
         row.lease_node = lease.node_no;
         row.lease_expire_time = now_() + lease.duration;
-        leased_[lease.node_no].insert(id);
-      } else {
-        Free(id, row, event.create_time);
       }
+      Index(id, row);
       result.deliveries.push_back({id, endpoint_id, token, leased});
     }
   }

@@ -231,8 +231,10 @@ absl::Status Database::Redeliver(DeliveryId id, DeliveryId new_id) {
   row.endpoint_id = endpoint_id;
   row.origin = DeliveryOrigin::kRedelivery;
   row.create_time = now_();
+  row.next_attempt_time = now_();
   open_of_[endpoint_id].insert(new_id);
-  Free(new_id, row, now_());
+  if (endpoints_.at(endpoint_id).endpoint.config.ordered) row.sequence = next_token_++ << 16;
+  Index(new_id, row);
   return absl::OkStatus();
 }
 
@@ -286,6 +288,14 @@ std::vector<const StoredAttempt*> Database::AttemptsOf(DeliveryId id) const {
     return a->attempt.number < b->attempt.number;
   });
   return rows;
+}
+
+std::optional<absl::Time> Database::NextAttemptOf(DeliveryId id) const {
+  const auto it = open_.find(id);
+  if (it == open_.end() || it->second.lease_node != 0) return std::nullopt;
+  const OpenDelivery& row = it->second;
+  if (row.sequence && *HeadOf(row.endpoint_id) != id) return std::nullopt;
+  return row.next_attempt_time;
 }
 
 }  // namespace postrider::memory

@@ -49,6 +49,7 @@ struct OpenDelivery {
   int32_t lease_node = 0;  // 0: none
   int64_t lease_token = 0;
   absl::Time lease_expire_time;
+  std::optional<int64_t> sequence;  // accepted for an ordered endpoint
 };
 
 struct ClosedDelivery {
@@ -63,6 +64,8 @@ struct ClosedDelivery {
   int64_t lease_token = 0;  // 0: no attempt is awaited
   // Not in the tables of PostgreSQL: what a checker wants to know.
   int32_t failure_count = 0;
+  std::optional<int64_t> sequence;
+  absl::Time closed_time;  // complete_time is a node's idea of when the attempt ended
 };
 
 struct StoredAttempt {
@@ -138,9 +141,9 @@ class Database {
   absl::Status Redeliver(DeliveryId id, DeliveryId new_id);
   // MaintenanceStore. While somebody is working on `busy`, that is passed over and no day goes.
   void DropExpired(const RetentionOptions& options, std::optional<DeliveryId> busy = std::nullopt);
-  // The token of an open delivery, leased for that if it is not; 0: it is not open. No statement of
-  // PostgreSQL does this: faults are planted with it.
-  int64_t Seize(DeliveryId id, absl::Duration lease);
+  // The token of an open delivery, leased to the node for that if it is not leased; 0: it is not
+  // open. No statement of PostgreSQL does this: faults are planted with it.
+  int64_t Seize(DeliveryId id, int32_t node_no, absl::Duration lease);
 
   // What is stored.
   absl::Time Now() const { return now_(); }
@@ -150,6 +153,9 @@ class Database {
   // In the order in which they were logged.
   const std::vector<StoredAttempt>& attempts() const { return attempts_; }
   std::vector<const StoredAttempt*> AttemptsOf(DeliveryId id) const;
+  // When an open delivery is due, as people are told: none under way or behind the head of its
+  // queue.
+  std::optional<absl::Time> NextAttemptOf(DeliveryId id) const;
   const std::map<EndpointId, StoredEndpoint>& endpoints() const { return endpoints_; }
   const std::vector<StoredChange>& changes() const { return changes_; }
   // Of an endpoint, hour, node, outcome and duration bucket.
@@ -185,6 +191,11 @@ class Database {
   OpenDelivery* FindLeased(const LeaseRef& lease);
   void Lease(DeliveryId id, OpenDelivery& row, int32_t node_no, int64_t token, absl::Time expires);
   void Free(DeliveryId id, OpenDelivery& row, absl::Time next_attempt_time);
+  // Puts the row into what it is found by, and takes it out: before it changes.
+  void Index(DeliveryId id, const OpenDelivery& row);
+  void Unindex(DeliveryId id, const OpenDelivery& row);
+  // Of what goes in order: what is under way, or else the first; null: there is nothing.
+  const DeliveryId* HeadOf(EndpointId id) const;
   // Takes a delivery out of the open ones; `awaited` keeps the token of an attempt in flight.
   ClosedDelivery& Close(DeliveryId id, DeliveryState state, StateReason reason,
                         absl::Time complete_time, bool awaited);
@@ -211,8 +222,11 @@ class Database {
   absl::flat_hash_map<EventId, StoredEvent> events_;
   std::map<Key, KeyRow> keys_;
   absl::flat_hash_map<DeliveryId, OpenDelivery> open_;
-  std::map<EndpointId, std::set<std::pair<absl::Time, DeliveryId>>> due_;  // without a lease
-  std::map<int32_t, std::set<DeliveryId>> leased_;                         // by node
+  // Without a lease and a sequence.
+  std::map<EndpointId, std::set<std::pair<absl::Time, DeliveryId>>> due_;
+  // With a sequence: whether it waits, and that.
+  std::map<EndpointId, std::set<std::tuple<bool, int64_t, DeliveryId>>> ordered_;
+  std::map<int32_t, std::set<DeliveryId>> leased_;  // by node
   std::map<EndpointId, std::set<DeliveryId>> open_of_;
   absl::flat_hash_map<DeliveryId, ClosedDelivery> closed_;
   std::vector<StoredAttempt> attempts_;

@@ -18,20 +18,45 @@ constexpr int32_t kPoisonedAfter = 3;
 
 }  // namespace
 
+void Database::Index(DeliveryId id, const OpenDelivery& row) {
+  const bool waits = row.lease_node == 0;
+  if (!waits) leased_[row.lease_node].insert(id);
+  if (row.sequence) {
+    ordered_[row.endpoint_id].insert({waits, *row.sequence, id});
+  } else if (waits) {
+    due_[row.endpoint_id].insert({row.next_attempt_time, id});
+  }
+}
+
+void Database::Unindex(DeliveryId id, const OpenDelivery& row) {
+  const bool waits = row.lease_node == 0;
+  if (!waits) leased_[row.lease_node].erase(id);
+  if (row.sequence) {
+    ordered_[row.endpoint_id].erase({waits, *row.sequence, id});
+  } else if (waits) {
+    due_[row.endpoint_id].erase({row.next_attempt_time, id});
+  }
+}
+
+const DeliveryId* Database::HeadOf(EndpointId id) const {
+  const auto it = ordered_.find(id);
+  return it == ordered_.end() || it->second.empty() ? nullptr : &std::get<2>(*it->second.begin());
+}
+
 void Database::Free(DeliveryId id, OpenDelivery& row, absl::Time next_attempt_time) {
-  if (row.lease_node != 0) leased_[row.lease_node].erase(id);
+  Unindex(id, row);
   row.lease_node = 0;
   row.next_attempt_time = next_attempt_time;
-  due_[row.endpoint_id].insert({next_attempt_time, id});
+  Index(id, row);
 }
 
 void Database::Lease(DeliveryId id, OpenDelivery& row, int32_t node_no, int64_t token,
                      absl::Time expires) {
-  due_[row.endpoint_id].erase({row.next_attempt_time, id});
+  Unindex(id, row);
   row.lease_node = node_no;
   row.lease_token = token;
   row.lease_expire_time = expires;
-  leased_[node_no].insert(id);
+  Index(id, row);
 }
 
 OpenDelivery* Database::FindLeased(const LeaseRef& lease) {
@@ -40,11 +65,11 @@ OpenDelivery* Database::FindLeased(const LeaseRef& lease) {
   return it->second.lease_token == lease.token ? &it->second : nullptr;
 }
 
-int64_t Database::Seize(DeliveryId id, absl::Duration lease) {
+int64_t Database::Seize(DeliveryId id, int32_t node_no, absl::Duration lease) {
   const auto it = open_.find(id);
   if (it == open_.end()) return 0;
   OpenDelivery& row = it->second;
-  if (row.lease_node == 0) Lease(id, row, 1, next_token_++, now_() + lease);
+  if (row.lease_node == 0) Lease(id, row, node_no, next_token_++, now_() + lease);
   return row.lease_token;
 }
 
@@ -52,11 +77,7 @@ ClosedDelivery& Database::Close(DeliveryId id, DeliveryState state, StateReason 
                                 absl::Time complete_time, bool awaited) {
   const auto it = open_.find(id);
   const OpenDelivery& row = it->second;
-  if (row.lease_node != 0) {
-    leased_[row.lease_node].erase(id);
-  } else {
-    due_[row.endpoint_id].erase({row.next_attempt_time, id});
-  }
+  Unindex(id, row);
   open_of_[row.endpoint_id].erase(id);
   ClosedDelivery& closed = closed_[id];
   closed = {row.event_id,
@@ -68,7 +89,9 @@ ClosedDelivery& Database::Close(DeliveryId id, DeliveryState state, StateReason 
             row.create_time,
             complete_time,
             awaited && row.lease_node != 0 ? row.lease_token : 0,
-            row.failure_count};
+            row.failure_count,
+            row.sequence,
+            now_()};
   open_.erase(it);
   return closed;
 }
@@ -80,13 +103,22 @@ StoredAttempt& Database::Log(Attempt attempt) {
 }
 
 std::vector<DueEndpoint> Database::FindDue(EndpointId after, int32_t limit) const {
+  std::map<EndpointId, absl::Time> next;
+  for (auto it = due_.upper_bound(after); it != due_.end(); ++it) {
+    if (!it->second.empty()) next[it->first] = it->second.begin()->first;
+  }
+  for (auto it = ordered_.upper_bound(after); it != ordered_.end(); ++it) {
+    const DeliveryId* head = HeadOf(it->first);
+    if (head == nullptr) continue;
+    const OpenDelivery& row = open_.at(*head);
+    absl::Time& first = next.try_emplace(it->first, absl::InfiniteFuture()).first->second;
+    if (row.lease_node == 0) first = std::min(first, row.next_attempt_time);
+  }
   std::vector<DueEndpoint> found;
-  for (auto it = due_.upper_bound(after);
-       it != due_.end() && static_cast<int32_t>(found.size()) < limit; ++it) {
-    if (it->second.empty()) continue;
-    const absl::Time next = it->second.begin()->first;
-    const bool enabled = endpoints_.at(it->first).endpoint.state == EndpointState::kEnabled;
-    found.push_back({it->first, next, next <= now_() && enabled});
+  for (const auto& [id, time] : next) {
+    if (static_cast<int32_t>(found.size()) >= limit) break;
+    const bool enabled = endpoints_.at(id).endpoint.state == EndpointState::kEnabled;
+    found.push_back({id, time, time <= now_() && enabled});
   }
   return found;
 }
@@ -115,12 +147,19 @@ std::vector<ClaimedDelivery> Database::Claim(const std::vector<ClaimOrder>& orde
       count += suspect ? 0 : 1;
       picked.push_back(id);
     }
+    const DeliveryId* head = HeadOf(order.endpoint_id);
+    if (head == nullptr || (order.ordered && count > 0)) continue;
+    const OpenDelivery& row = open_.at(*head);
+    const bool suspect = row.lost_claims >= kSuspectAfter;
+    if (row.lease_node != 0 || row.next_attempt_time > now_() || (suspect && suspects)) continue;
+    suspects |= suspect;
+    picked.push_back(*head);
   }
   for (DeliveryId id : picked) {
     OpenDelivery& row = open_.at(id);
     Lease(id, row, node_no, token, now_() + lease);
     claimed.push_back({id, row.event_id, row.endpoint_id, row.origin, row.attempt_count,
-                       row.failure_count, token, BodyOf(row.event_id)});
+                       row.failure_count, token, BodyOf(row.event_id), row.sequence.has_value()});
   }
   return claimed;
 }

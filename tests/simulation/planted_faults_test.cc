@@ -107,7 +107,7 @@ absl::StatusOr<std::vector<EndpointCount>> CountFromWhatWasRead(
 
 // Whoever has the lease by now, and if nobody has it, the outcome is written.
 void DropFence(memory::Database& database, OutcomeRecord& outcome) {
-  const int64_t token = database.Seize(outcome.attempt.delivery_id, absl::Seconds(30));
+  const int64_t token = database.Seize(outcome.attempt.delivery_id, 1, absl::Seconds(30));
   if (token != 0) outcome.lease_token = token;
 }
 

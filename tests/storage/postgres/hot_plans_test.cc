@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "tests/storage/postgres/plans_test_base.h"
+#include "tests/storage/postgres/store_test_base.h"
 
 namespace postrider {
 namespace {
@@ -60,7 +61,7 @@ class HotPlansTest : public PlansTest {
     ExpectCheap("find_due", {1100, 12000}, [&] {
       const auto due = s.dispatch.FindDue({}, 1000);
       ASSERT_TRUE(due.ok()) << due.status();
-      EXPECT_EQ(due->size(), endpoints_.size());
+      EXPECT_EQ(due->size(), std::min<size_t>(1000, endpoints_.size() + ordered_.size()));
     });
 
     std::vector<ClaimOrder> orders;
@@ -75,6 +76,21 @@ class HotPlansTest : public PlansTest {
     for (const ClaimedDelivery& delivery : claimed) {
       mine.push_back({delivery.id, delivery.lease_token});
     }
+
+    std::vector<OutcomeRecord> heads;
+    ExpectCheap("claim in order", {60, 600}, [&] {
+      std::vector<ClaimOrder> queues;
+      for (EndpointId id : ordered_) queues.push_back({id, 1, true});
+      const auto answer = s.dispatch.Claim(queues, 1, lease);
+      ASSERT_TRUE(answer.ok()) << answer.status();
+      for (const ClaimedDelivery& head : *answer) {
+        EXPECT_TRUE(head.in_order);
+        heads.push_back(SuccessOf(head));
+      }
+    });
+    EXPECT_EQ(heads.size(), ordered_.size());
+    ExpectCheap("record of heads", {1010, 1100},
+                [&] { ASSERT_TRUE(s.dispatch.Record(heads, {}).ok()); });
 
     ExpectCheap("leases_held", {110, 1000}, [&] {
       const auto held = s.dispatch.LeasesHeld(mine);
@@ -117,7 +133,7 @@ class HotPlansTest : public PlansTest {
     }
     for (EndpointId id : some) tallies.push_back({id, 1, 1, 0, true, 50, false});
     // Of endpoint_states, a small table, it may read all.
-    ExpectCheap("record", {1000, 3000}, [&] {
+    ExpectCheap("record", {1010, 3000}, [&] {
       const auto recorded = s.dispatch.Record(outcomes, tallies);
       ASSERT_TRUE(recorded.ok()) << recorded.status();
     });
@@ -159,6 +175,18 @@ class HotPlansTest : public PlansTest {
     });
     ExpectCheap("endpoint_changes_since", {10, 100},
                 [&] { ASSERT_TRUE(s.reader.ChangesSince(position).ok()); });
+  }
+
+  static OutcomeRecord SuccessOf(const ClaimedDelivery& delivery) {
+    OutcomeRecord record;
+    record.attempt.id = AttemptId{Ulid::RandomAt(DatabaseTime(), RandomBits)};
+    record.attempt.delivery_id = delivery.id;
+    record.attempt.endpoint_id = delivery.endpoint_id;
+    record.attempt.start_time = record.complete_time = DatabaseTime();
+    record.attempt.outcome = AttemptOutcome::kSucceeded;
+    record.lease_token = delivery.lease_token;
+    record.state = DeliveryState::kSucceeded;
+    return record;
   }
 
   static Stores* early_;

@@ -70,6 +70,25 @@ TEST_F(ListPlansTest, DeliveriesByEveryFilter) {
   }
 }
 
+TEST_F(ListPlansTest, AQueueAndWhoIsItsHead) {
+  DeliveryFilter filter;
+  filter.endpoint_id = ordered_[0];
+  filter.state = DeliveryState::kPending;
+  DeliveryId last;
+  ExpectCheap("a page of a queue", {200, 1000}, [&] {
+    const auto page = stores_->deliveries.List(filter, {});
+    ASSERT_TRUE(page.ok()) << page.status();
+    ASSERT_EQ(page->rows.size(), 50u);
+    for (const Delivery& delivery : page->rows) EXPECT_FALSE(delivery.next_attempt_time);
+    last = page->rows[0].id;
+  });
+  ExpectCheap("the last of a queue", {5, 50}, [&] {
+    const auto delivery = stores_->deliveries.Get(last);
+    ASSERT_TRUE(delivery.ok()) << delivery.status();
+    EXPECT_FALSE(delivery->next_attempt_time);
+  });
+}
+
 TEST_F(ListPlansTest, AttemptsByEveryFilter) {
   const auto delivery = Find<DeliveryId>("SELECT delivery_id FROM attempts LIMIT 1");
   for (const bool by_endpoint : {false, true}) {

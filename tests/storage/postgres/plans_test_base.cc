@@ -70,6 +70,22 @@ INSERT INTO open_deliveries (delivery_id, event_id, endpoint_id, env_no, event_t
          CASE WHEN ev.n % 100 < 3 THEN 1 + ev.n % 3 END, 1, now() + interval '30 s'
   FROM ev, generate_series(1, 4) AS k, ep WHERE ep.n = (ev.n * 7 + k * 13) % 1000;
 
+-- Ten ordered endpoints, and for each what was accepted within 3000 seconds, four days ago.
+CREATE TABLE queues AS
+  SELECT numbered(now() - interval '2 days', n) AS id, n FROM generate_series(1, 10) AS n;
+INSERT INTO endpoints (endpoint_id, env_no, url, events, description, header_names,
+                       retry_schedule_ms, retries_disabled, ordered, metadata_keys,
+                       metadata_values, signature_scheme, secret_hint)
+  SELECT id, 1, 'https://example.com/', ARRAY['queued'], '', '{}', '{}', false, true, '{}', '{}',
+         1, '' FROM queues;
+INSERT INTO endpoint_states (endpoint_id, ordered) SELECT id, true FROM queues;
+INSERT INTO open_deliveries (delivery_id, event_id, endpoint_id, env_no, event_type, origin,
+                             create_time, next_attempt_time, lease_token, sequence)
+  SELECT numbered(t.time, ev.n * 10 + queues.n + 8000000), ev.id, queues.id, 1, 'queued', 1, t.time,
+         t.time, 1, (60000 - ev.n) << 16
+  FROM ev, queues, LATERAL (SELECT now() - interval '4 days' - ev.n * interval '1 s' AS time) AS t
+  WHERE ev.n < 3000;
+
 INSERT INTO closed_deliveries (delivery_id, event_id, endpoint_id, env_no, event_type, origin, state,
                                state_reason, attempt_count, create_time, complete_time)
   SELECT numbered(t, ev.n + 5000000), ev.id, ep.id, ev.env_no, type, 1,
@@ -101,6 +117,7 @@ Stores::Stores(const std::string& conninfo)
 
 testing::TestDatabase* PlansTest::database_ = nullptr;
 std::vector<EndpointId> PlansTest::endpoints_;
+std::vector<EndpointId> PlansTest::ordered_;
 
 void PlansTest::SetUpTestSuite() {
   if (database_ == nullptr) NewDatabase();
@@ -108,6 +125,7 @@ void PlansTest::SetUpTestSuite() {
 
 void PlansTest::NewDatabase() {
   endpoints_.clear();
+  ordered_.clear();
   delete database_;
   database_ = testing::TestCluster::OfProgram().NewDatabase().release();
   PgMaintenanceStore maintenance({database_->conninfo()});
@@ -128,6 +146,9 @@ void PlansTest::Fill() {
   database_->Query(kFill);
   for (const auto& row : database_->Query("SELECT id FROM ep ORDER BY n")) {
     endpoints_.push_back(EndpointId{UlidOf(row[0])});
+  }
+  for (const auto& row : database_->Query("SELECT id FROM queues")) {
+    ordered_.push_back(EndpointId{UlidOf(row[0])});
   }
 }
 

@@ -70,6 +70,7 @@ class PlansTest : public ::testing::Test {
 
   static testing::TestDatabase* database_;
   static std::vector<EndpointId> endpoints_;  // once it is full; every 50th is disabled
+  static std::vector<EndpointId> ordered_;    // then too, with a long queue each
 };
 
 }  // namespace postrider

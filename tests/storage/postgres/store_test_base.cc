@@ -85,12 +85,13 @@ absl::Duration StoreTest::WindowBegun(absl::Duration min_ago, absl::Duration max
 }
 
 EndpointId StoreTest::NewEndpoint(const std::vector<std::string>& events,
-                                  std::optional<Tenant> tenant) {
+                                  std::optional<Tenant> tenant, bool ordered) {
   Endpoint endpoint;
   endpoint.id = NewId<EndpointId>();
   endpoint.tenant = tenant.value_or(tenant_);
   endpoint.config.url = "https://example.com/";
   endpoint.config.events = events;
+  endpoint.config.ordered = ordered;
   EndpointSecret secret;
   secret.version = 1;
   secret.sealed = {"key", std::string(12, 'n'), "sealed"};

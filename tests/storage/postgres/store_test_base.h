@@ -59,7 +59,7 @@ class StoreTest : public ::testing::Test {
 
   // An enabled endpoint of tenant_ with these subscriptions.
   EndpointId NewEndpoint(const std::vector<std::string>& events = {},
-                         std::optional<Tenant> tenant = std::nullopt);
+                         std::optional<Tenant> tenant = std::nullopt, bool ordered = false);
   NewEvent MakeEvent(const std::string& type, const std::string& key = "");
   // Accepts each event as a batch of its own; a failure of the test when that fails.
   std::vector<AcceptResult> Accept(const std::vector<NewEvent>& events, const FanOutLease& lease);
