@@ -62,7 +62,8 @@ Multi::Multi(LoopOptions options)
     : options_(std::move(options)),
       queue_(options_.max_connections_total, options_.max_connections_per_origin),
       lookups_(options_.max_lookups),
-      multi_(NewMulti(options_)) {}
+      multi_(NewMulti(options_)),
+      sockets_(multi_) {}
 
 Multi::~Multi() {
   for (auto& [transfer, owner] : running_) curl_multi_remove_handle(multi_, transfer->easy());
@@ -85,8 +86,8 @@ void Multi::Advance(std::vector<Result>* results) {
   const Instant now = MonotonicNow();
   if (now >= next_expiry_ && HasWaiting()) ExpireWaiting(now, results);
   StartWaiting(now, results);
-  int running = 0;
-  curl_multi_perform(multi_, &running);
+  sockets_.Act();
+  if (refusing_transfers_ > 0) sockets_.ActOnAll();
   CollectEnded(results);
   if (now >= next_flood_check_) {
     EndFlooded(results);
@@ -209,7 +210,8 @@ void Multi::Abort(std::vector<Result>* results) {
 bool Multi::HasWork() const { return queue_.HasNext() || lookups_.HasRunnable(); }
 
 std::unique_ptr<Transfer> Multi::TakeTransfer() {
-  if (idle_.empty()) return std::make_unique<Transfer>(options_, lookups_, refusing_transfers_);
+  if (idle_.empty())
+    return std::make_unique<Transfer>(options_, lookups_, sockets_, refusing_transfers_);
   std::unique_ptr<Transfer> transfer = std::move(idle_.back());
   idle_.pop_back();
   return transfer;
@@ -221,10 +223,9 @@ void Multi::Wait(absl::Duration timeout) {
   } else if (HasWaiting()) {
     timeout = std::min(timeout, kExpiryInterval);
   }
-  curl_multi_poll(multi_, nullptr, 0, static_cast<int>(absl::ToInt64Milliseconds(timeout)),
-                  nullptr);
+  sockets_.Wait(timeout);
 }
 
-void Multi::Wakeup() { curl_multi_wakeup(multi_); }
+void Multi::Wakeup() { sockets_.Wakeup(); }
 
 }  // namespace postrider::http

@@ -13,6 +13,7 @@
 #include "server/http/lookup_gate.h"
 #include "server/http/loop.h"
 #include "server/http/request.h"
+#include "server/http/sockets.h"
 #include "server/http/start_queue.h"
 #include "server/http/transfer.h"
 
@@ -60,6 +61,7 @@ class Multi {
   LookupGate lookups_;
   int refusing_transfers_ = 0;
   CURLM* const multi_;
+  Sockets sockets_;
   absl::flat_hash_map<Transfer*, std::unique_ptr<Transfer>> running_;
   std::vector<std::unique_ptr<Transfer>> idle_;
   Instant next_flood_check_ = -absl::InfiniteDuration();

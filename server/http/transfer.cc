@@ -1,7 +1,5 @@
 #include "server/http/transfer.h"
 
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -77,9 +75,10 @@ absl::string_view ConnectFailure(long error) {
 
 }  // namespace
 
-Transfer::Transfer(const LoopOptions& options, LookupGate& lookups, int& refusing)
+Transfer::Transfer(const LoopOptions& options, LookupGate& lookups, Sockets& sockets, int& refusing)
     : options_(options),
       lookups_(lookups),
+      sockets_(sockets),
       refusing_transfers_(refusing),
       easy_(curl_easy_init()),
       response_(options.max_header_bytes, options.max_body_read_bytes) {
@@ -117,6 +116,8 @@ void Transfer::SetFixedOptions() {
   set(CURLOPT_RESOLVER_START_DATA, static_cast<void*>(this));
   set(CURLOPT_OPENSOCKETFUNCTION, &Transfer::OnOpenSocket);
   set(CURLOPT_OPENSOCKETDATA, static_cast<void*>(this));
+  set(CURLOPT_CLOSESOCKETFUNCTION, &Sockets::OnClose);
+  set(CURLOPT_CLOSESOCKETDATA, static_cast<void*>(&sockets_));
   set(CURLOPT_PREREQFUNCTION, &Transfer::OnRequest);
   set(CURLOPT_PREREQDATA, static_cast<void*>(this));
 
@@ -313,10 +314,10 @@ curl_socket_t Transfer::OnOpenSocket(void* self_pointer, curlsocktype purpose,
       std::find(self->inspected_.begin(), self->inspected_.end(), *ip) == self->inspected_.end()) {
     return CURL_SOCKET_BAD;
   }
-  const int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  const curl_socket_t fd = self->sockets_.Open(*address);
   self->opened_socket_ = true;
-  if (fd < 0) self->socket_failed_ = true;
-  return fd < 0 ? CURL_SOCKET_BAD : fd;
+  if (fd == CURL_SOCKET_BAD) self->socket_failed_ = true;
+  return fd;
 }
 
 // Called after connect and handshake, before every request, on pooled connections too.

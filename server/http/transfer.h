@@ -15,6 +15,7 @@
 #include "server/http/loop.h"
 #include "server/http/request.h"
 #include "server/http/response_reader.h"
+#include "server/http/sockets.h"
 
 namespace postrider::http {
 
@@ -24,7 +25,7 @@ class Transfer {
  public:
   // All must outlive the transfer. `refusing` counts the transfers whose addresses are refused one
   // by one: libcurl takes one each time it is called, and would wait before it takes the next.
-  Transfer(const LoopOptions& options, LookupGate& lookups, int& refusing);
+  Transfer(const LoopOptions& options, LookupGate& lookups, Sockets& sockets, int& refusing);
   ~Transfer();
 
   Transfer(const Transfer&) = delete;
@@ -100,6 +101,7 @@ class Transfer {
 
   const LoopOptions& options_;
   LookupGate& lookups_;
+  Sockets& sockets_;
   int& refusing_transfers_;
   CURL* easy_;
   char error_buffer_[CURL_ERROR_SIZE];

@@ -13,12 +13,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <deque>
 #include <memory>
 #include <new>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -79,10 +81,11 @@ std::optional<size_t> RequestLength(absl::string_view bytes, size_t* head_length
 
 class ReceiverLoop {
  public:
-  ReceiverLoop(int listener, FastReceiver::Shared& shared) : listener_(listener), shared_(shared) {
+  ReceiverLoop(std::vector<int> listeners, FastReceiver::Shared& shared)
+      : listeners_(std::move(listeners)), shared_(shared) {
     epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
     if (epoll_ < 0) Die("epoll_create1");
-    Watch(listener_);
+    for (const int listener : listeners_) Watch(listener);
   }
 
   [[noreturn]] void Run() {
@@ -91,7 +94,9 @@ class ReceiverLoop {
       const int count = ::epoll_wait(epoll_, events.data(), kEvents, WaitMilliseconds());
       for (int i = 0; i < count; ++i) {
         const int fd = events[static_cast<size_t>(i)].data.fd;
-        fd == listener_ ? Accept() : Read(fd);
+        const bool is_listener =
+            std::find(listeners_.begin(), listeners_.end(), fd) != listeners_.end();
+        is_listener ? Accept(fd) : Read(fd);
       }
       AnswerDue();
     }
@@ -121,9 +126,9 @@ class ReceiverLoop {
     return left <= 0 ? 0 : static_cast<int>((left + 999'999) / 1'000'000);
   }
 
-  void Accept() {
+  void Accept(int listener) {
     for (;;) {
-      const int fd = ::accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+      const int fd = ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (fd < 0) return;
       const int on = 1;
       ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
@@ -208,7 +213,7 @@ class ReceiverLoop {
     shared_.answered.fetch_add(1, std::memory_order_relaxed);
   }
 
-  const int listener_;
+  const std::vector<int> listeners_;
   FastReceiver::Shared& shared_;
   int epoll_ = -1;
   const std::unique_ptr<char[]> buffer_{new char[kReadBytes]};
@@ -244,15 +249,16 @@ FastReceiver::Shared* MakeShared() {
 }  // namespace
 
 FastReceiver::FastReceiver() : shared_(MakeShared()) {
-  const int listener = Listen(&port_);
+  std::vector<int> listeners;
+  for (uint16_t& port : ports_) listeners.push_back(Listen(&port));
   pid_ = ::fork();
   if (pid_ < 0) Die("cannot start the receiver");
   if (pid_ == 0) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     ::prctl(PR_SET_NAME, "bench-receiver");
-    ReceiverLoop(listener, *shared_).Run();
+    ReceiverLoop(std::move(listeners), *shared_).Run();
   }
-  ::close(listener);
+  for (const int listener : listeners) ::close(listener);
 }
 
 FastReceiver::~FastReceiver() {
@@ -261,7 +267,9 @@ FastReceiver::~FastReceiver() {
   ::munmap(shared_, sizeof(Shared));
 }
 
-std::string FastReceiver::Url() const { return absl::StrCat("http://127.0.0.1:", port_, "/hook"); }
+std::string FastReceiver::Url(size_t number) const {
+  return absl::StrCat("http://127.0.0.1:", ports_[number % ports_.size()], "/hook");
+}
 
 void FastReceiver::SetDelay(absl::Duration delay) {
   shared_->delay_nanoseconds = absl::ToInt64Nanoseconds(delay);

@@ -6,7 +6,9 @@
 
 #include <sys/types.h>
 
+#include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -23,7 +25,7 @@ inline constexpr char kSentMark[] = "\"sent\":\"";
 // with this object, and with the thread that made it.
 class FastReceiver {
  public:
-  // Listens on a free port of 127.0.0.1 when this returns. To be called before there are threads,
+  // Listens on free ports of 127.0.0.1 when this returns. To be called before there are threads,
   // since it forks; ends the program if the system refuses.
   FastReceiver();
   ~FastReceiver();
@@ -32,7 +34,8 @@ class FastReceiver {
   FastReceiver& operator=(const FastReceiver&) = delete;
 
   pid_t pid() const { return pid_; }
-  std::string Url() const;
+  // Endpoints of customers are on many hosts: the URLs are of kOrigins ports, in turn.
+  std::string Url(size_t number) const;
 
   // How long requests from now on wait for their answers, and the length of the answers' bodies.
   void SetDelay(absl::Duration delay);
@@ -47,9 +50,11 @@ class FastReceiver {
 
   struct Shared;
 
+  static constexpr size_t kOrigins = 32;
+
  private:
   Shared* const shared_;
-  uint16_t port_ = 0;
+  std::array<uint16_t, kOrigins> ports_{};
   pid_t pid_ = -1;
 };
 

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -68,7 +69,7 @@ absl::StatusOr<std::vector<std::string>> Rig::CreateEndpoints(const EndpointPlan
       v1::Endpoint& endpoint = *request.mutable_endpoint();
       endpoint.set_org_id(OrgOf(org));
       endpoint.set_env_id(kBenchEnv);
-      endpoint.set_url(receiver_.Url());
+      endpoint.set_url(receiver_.Url(ids.size()));
       endpoint.add_events(TypeOf(i % plan.groups));
       if (plan.max_in_flight > 0) endpoint.set_max_in_flight(plan.max_in_flight);
       const testing::Reply<v1::CreateEndpointResponse> reply =
@@ -82,7 +83,12 @@ absl::StatusOr<std::vector<std::string>> Rig::CreateEndpoints(const EndpointPlan
 
 absl::Status Rig::WaitUntilRecorded(absl::Duration timeout) {
   const testing::Deadline deadline(timeout);
-  while (database_->Value("SELECT EXISTS (SELECT FROM open_deliveries)") != "f") {
+  // PostgreSQL is not asked while requests still come: its answer would be part of what is
+  // measured.
+  for (int64_t answered = -1, seen = -2;
+       answered != seen ||
+       database_->Value("SELECT EXISTS (SELECT FROM open_deliveries)") != "f";) {
+    seen = std::exchange(answered, receiver_.answered());
     if (deadline.Passed()) {
       return absl::DeadlineExceededError(absl::StrCat("deliveries are still open after ",
                                                       absl::FormatDuration(timeout), ":\n",

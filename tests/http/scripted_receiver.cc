@@ -127,6 +127,12 @@ std::string ScriptedReceiver::url() const {
   return absl::StrCat("http://127.0.0.1:", port_, "/hook");
 }
 
+bool ScriptedReceiver::AwaitAllClosed() {
+  absl::MutexLock lock(&mutex_);
+  const auto closed = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return open_.empty(); };
+  return mutex_.AwaitWithTimeout(absl::Condition(&closed), absl::Seconds(30));
+}
+
 void ScriptedReceiver::Accept() {
   for (;;) {
     const int fd = accept4(listen_fd_, nullptr, nullptr, SOCK_CLOEXEC);

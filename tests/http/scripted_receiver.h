@@ -77,6 +77,8 @@ class ScriptedReceiver {
 
   int connections() const { return connections_; }
   int requests() const { return requests_; }
+  // Returns when no script runs and every connection so far is closed; false after 30 s.
+  bool AwaitAllClosed();
 
  private:
   void Accept();
