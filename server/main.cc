@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include <string>
 #include <thread>
@@ -35,16 +34,17 @@ int Serve(const postrider::config::Config& config, sigset_t& signals) {
   sigwait(&signals, &signal);
   postrider::observe::Log(postrider::observe::Severity::kInfo, "draining",
                           {{"signal", std::to_string(signal)}});
-  std::thread([&server, &signals] {
+  std::thread second_signal([&server, &signals] {
     int second = 0;
     sigwait(&signals, &second);
     (*server)->Hurry();
-  }).detach();
+  });
   (*server)->Drain();
+  // Ends the wait for a second signal, if none came.
+  pthread_kill(second_signal.native_handle(), SIGTERM);
+  second_signal.join();
   postrider::observe::Log(postrider::observe::Severity::kInfo, "stopped");
-  // The waiting thread still refers to what lives here.
-  fflush(stdout);
-  _exit(0);
+  return 0;
 }
 
 // No core file, whatever the system allows: it would hold every secret in memory. A process that is

@@ -15,7 +15,8 @@
 namespace postrider::http {
 namespace {
 
-constexpr absl::Duration kTimeout = absl::Seconds(2);
+// A few megabytes over TLS must fit in.
+constexpr absl::Duration kTimeout = absl::Seconds(POSTRIDER_HOSTILE_TIMEOUT_SECONDS);
 // Attempts at once: a machine that is busy with handshakes would make others time out.
 constexpr size_t kAtOnce = 16;
 

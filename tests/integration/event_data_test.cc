@@ -80,7 +80,7 @@ TEST_F(EventDataTest, StructIsPrintedWithSortedKeysAndShortestNumbers) {
   fields["\xEF\xBF\xBD"].set_null_value(google::protobuf::NULL_VALUE);  // U+FFFD: EF …
   fields["aa"].mutable_list_value()->add_values()->set_number_value(-1.5e-7);
   (*fields["s"].mutable_struct_value()->mutable_fields())["y"].set_number_value(1.0 / 3);
-  (*fields["s"].mutable_struct_value()->mutable_fields())["x"].set_number_value(9007199254740993);
+  (*fields["s"].mutable_struct_value()->mutable_fields())["x"].set_number_value(9007199254740993.0);
   const v1::PublishRequest request = EventWith(data);
   Publish(request);
   const std::vector<ReceivedRequest> requests = receiver_.WaitForRequests(1);
