@@ -56,6 +56,22 @@ void ForbidCoreFiles() {
   setrlimit(RLIMIT_CORE, &none);
 }
 
+// Every connection is a file descriptor, and most systems give a program 1024 of them until it asks
+// for more. Enough are those for all transfers, as many callers, and what the rest needs.
+void TakeDescriptors() {
+  constexpr rlim_t kEnough = 8192;
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_max >= kEnough) return;
+  postrider::observe::Log(
+      postrider::observe::Severity::kWarning,
+      "few file descriptors: deliveries wait when all are in use; raise the limit (ulimit -Hn, "
+      "systemd's LimitNOFILE)",
+      {{"limit", std::to_string(limit.rlim_max)}, {"enough", std::to_string(kEnough)}});
+}
+
 // Debian's Abseil was built as for debugging: each lock looks for cycles under a lock of the whole
 // process, 5 % of what the server costs. Our debug and sanitizer builds keep it.
 void SkipDeadlockDetection() {
@@ -107,6 +123,7 @@ int main(int argc, char** argv) {
   postrider::observe::SetLogFormat(loaded->log_json ? postrider::observe::LogFormat::kJson
                                                     : postrider::observe::LogFormat::kText);
   signal(SIGPIPE, SIG_IGN);
+  TakeDescriptors();
   if (loaded->reseal) return Reseal(*loaded);
   sigset_t signals;
   sigemptyset(&signals);

@@ -55,8 +55,8 @@ enum class TransferError {
   kDns,         // The host has no address.
   kTls,         // The handshake failed or the certificate is not good for the host.
   kBlocked,     // The destination policy denied an address; nothing was sent.
-  kNotStarted,  // Its turn did not come by Request::start_by: nothing was tried, so this says
-                // nothing about the receiver.
+  kNotStarted,  // Its turn did not come by Request::start_by, or this process has no more file
+                // descriptors: nothing was sent, and this says nothing about the receiver.
 };
 
 // "NONE", "TIMEOUT", ...

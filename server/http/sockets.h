@@ -30,7 +30,7 @@ class Sockets {
   // As CURLOPT_CLOSESOCKETFUNCTION, with the Sockets as its data, of every handle whose connections
   // come from Open.
   static int OnClose(void* self, curl_socket_t socket);
-  // A new socket, or CURL_SOCKET_BAD.
+  // A new socket, or CURL_SOCKET_BAD with errno.
   curl_socket_t Open(const curl_sockaddr& address);
 
   // Waits until a socket is ready, libcurl's timer has expired, or Wakeup() was called; at most for

@@ -1,5 +1,8 @@
 #include "server/http/transfer.h"
 
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -56,6 +59,18 @@ absl::Duration GetTime(CURL* easy, CURLINFO info) {
 
 absl::Duration Since(absl::Duration before, absl::Duration after) {
   return std::max(after - before, absl::ZeroDuration());
+}
+
+// Whether a socket was refused because this process or machine has no more: nobody else's fault.
+bool MeansNoneLeft(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+bool SocketsAreLeft() {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return !MeansNoneLeft(errno);
+  close(fd);
+  return true;
 }
 
 // Why a connect failed, where the system's error says something a customer can use.
@@ -160,6 +175,7 @@ void Transfer::Clear() {
   inspection_ = absl::ZeroDuration();
   opened_socket_ = false;
   socket_failed_ = false;
+  none_left_ = false;
   send_count_ = 0;
   watched_bytes_ = 0;
   if (std::exchange(watched_, false)) curl_easy_setopt(easy_, CURLOPT_VERBOSE, 0L);
@@ -316,7 +332,10 @@ curl_socket_t Transfer::OnOpenSocket(void* self_pointer, curlsocktype purpose,
   }
   const curl_socket_t fd = self->sockets_.Open(*address);
   self->opened_socket_ = true;
-  if (fd == CURL_SOCKET_BAD) self->socket_failed_ = true;
+  if (fd == CURL_SOCKET_BAD) {
+    self->socket_failed_ = true;
+    self->none_left_ = MeansNoneLeft(errno);
+  }
   return fd;
 }
 
@@ -422,6 +441,12 @@ Result Transfer::Finish(CURLcode code) {
     case Verdict::kNone:
     case Verdict::kBadRequest:
       Explain(code, &result);
+      // A lookup needs descriptors too, and does not say that it had none.
+      if (send_count_ == 0 &&
+          (none_left_ || (result.error == TransferError::kDns && !SocketsAreLeft()))) {
+        result.error = TransferError::kNotStarted;
+        result.error_text = "no file descriptors are left";
+      }
       break;
     case Verdict::kBlocked:
       result.error = TransferError::kBlocked;

@@ -123,6 +123,7 @@ class Transfer {
   bool refusing_ = false;  // counted
   bool opened_socket_;
   bool socket_failed_;
+  bool none_left_;  // because there are no more
   int send_count_;
   bool watched_ = false;
   size_t watched_bytes_;

@@ -1,4 +1,5 @@
 // Where a server connects, and where it does not: docs/SECURITY.md, "Where it connects".
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <memory>
@@ -147,6 +148,20 @@ TEST_F(EgressTest, EveryHostOfTheDatabaseIsOutOfBoundsThoughItNeverServed) {
     ExpectRefused(caller, absl::StrCat("http://localhost:", reserved, "/"));
   }
   caller.CreateAt(receiver_.Url());
+}
+
+TEST_F(EgressTest, AServerTakesAsManyDescriptorsAsItMay) {
+  rlimit before{};
+  getrlimit(RLIMIT_NOFILE, &before);
+  // What servers that are started from here get.
+  const rlimit usual{512, before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &usual), 0);
+  ServerProcess* const server = StartServer();
+  setrlimit(RLIMIT_NOFILE, &before);
+  ASSERT_NE(server, nullptr);
+  rlimit taken{};
+  ASSERT_EQ(prlimit(server->program().pid(), RLIMIT_NOFILE, nullptr, &taken), 0);
+  EXPECT_EQ(taken.rlim_cur, before.rlim_max);
 }
 
 TEST_F(EgressTest, WhatIsOpenedIsSaidInTheLog) {
