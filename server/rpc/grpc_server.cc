@@ -9,6 +9,7 @@
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/grpcpp.h"
 #include "grpcpp/health_check_service_interface.h"
+#include "grpcpp/resource_quota.h"
 #include "server/observe/log.h"
 
 namespace postrider::rpc {
@@ -23,6 +24,9 @@ constexpr int kMaxPingStrikes = 2;
 // A connection that is silent for this long is pinged, and given up without an answer.
 constexpr absl::Duration kKeepalive = absl::Minutes(2);
 constexpr absl::Duration kKeepaliveTimeout = absl::Seconds(20);
+// Reflection is the one service of gRPC's that keeps a thread for each stream, and whoever can
+// connect may ask it. Beyond them its calls are RESOURCE_EXHAUSTED.
+constexpr int kReflectionThreads = 16;
 // TLS and HTTP/2 together.
 constexpr absl::Duration kHandshakeTimeout = absl::Seconds(10);
 
@@ -43,6 +47,11 @@ void LimitConnections(grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
 }
 
+void LimitReflection(grpc::ServerBuilder& builder) {
+  builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
+  builder.SetResourceQuota(grpc::ResourceQuota("reflection").SetMaxThreads(kReflectionThreads));
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
@@ -55,6 +64,7 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
   builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
   builder.SetMaxSendMessageSize(kMaxMessageBytes);
   LimitConnections(builder);
+  LimitReflection(builder);
   std::vector<int> ports(listeners.size(), 0);
   for (size_t i = 0; i < listeners.size(); ++i) {
     builder.AddListeningPort(listeners[i].address, listeners[i].credentials, &ports[i]);

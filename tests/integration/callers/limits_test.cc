@@ -8,7 +8,9 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <fstream>
 #include <string>
 #include <utility>
 
@@ -17,6 +19,7 @@
 #include "tests/support/credentials.h"
 #include "tests/support/engine_test.h"
 #include "tests/support/expect.h"
+#include "tests/support/health.h"
 #include "tests/support/publish_stream_call.h"
 #include "tests/support/wait.h"
 
@@ -150,15 +153,14 @@ class Http2Connection {
     }
     return got == 0 || errno == ECONNRESET;
   }
-  // Opens the stream of this odd number with a StreamPublish that says nothing yet. False: the
-  // connection is over.
-  bool OpenStream(int number) {
+  // Opens the stream of this odd number with a call that says nothing yet. False: the connection
+  // is over.
+  bool OpenStream(int number, const char* method) {
     // HPACK (RFC 7541): POST and http by their numbers in the table, the rest as it is.
     std::string block = "\x83\x86";
     for (const auto& [name, value] :
-         {std::pair(":path", "/postrider.v1.PublisherService/StreamPublish"),
-          std::pair(":authority", "localhost"), std::pair("content-type", "application/grpc"),
-          std::pair("te", "trailers")}) {
+         {std::pair(":path", method), std::pair(":authority", "localhost"),
+          std::pair("content-type", "application/grpc"), std::pair("te", "trailers")}) {
       for (const std::string text : {name, value}) {
         if (text == name) block.push_back('\0');
         block.push_back(static_cast<char>(text.size()));
@@ -205,10 +207,46 @@ TEST_F(LimitsTest, AClientThatOpensMoreStreamsThanItMayLosesItsConnection) {
   Http2Connection connection(server->grpc_address());
   connection.TakeSettings();
   // gRPC's own clients wait; this one goes on beyond 1024.
-  for (int stream = 1; stream < 2 * 1100 && connection.OpenStream(stream); stream += 2) {
+  for (int stream = 1;
+       stream < 2 * 1100 &&
+       connection.OpenStream(stream, "/postrider.v1.PublisherService/StreamPublish");
+       stream += 2) {
   }
   EXPECT_TRUE(connection.IsClosed());
   EXPECT_TRUE(TryKey(server->api(), "").ok());
+}
+
+int ThreadsOf(pid_t pid) {
+  std::ifstream status(absl::StrCat("/proc/", pid, "/status"));
+  for (std::string word; status >> word;) {
+    int threads = 0;
+    if (word == "Threads:" && status >> threads) return threads;
+  }
+  return 0;
+}
+
+TEST_F(LimitsTest, StreamsOfReflectionTakeNoThreadsWithoutEnd) {
+  ServerProcess* server = StartServer({"--require-auth"});
+  ASSERT_NE(server, nullptr);
+  ASSERT_TRUE(ReflectedServices(server->api()).ok());
+  const int before = ThreadsOf(server->program().pid());
+  {
+    Http2Connection connection(server->grpc_address());
+    for (int i = 0; i < 300; ++i) {
+      ASSERT_TRUE(connection.OpenStream(
+          2 * i + 1, "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"));
+    }
+    int most = 0;
+    EXPECT_FALSE(WaitUntil(
+        [&] {
+          most = std::max(most, ThreadsOf(server->program().pid()));
+          return most > before + 32;
+        },
+        absl::Seconds(2)));
+    EXPECT_GT(most, before) << "the streams were not taken at all";
+    EXPECT_EQ(TryKey(server->api(), "").error_code(), grpc::StatusCode::UNAUTHENTICATED);
+  }
+  EXPECT_TRUE(WaitUntil([&] { return ReflectedServices(server->api()).ok(); }));
 }
 
 TEST_F(LimitsTest, MetadataOverTheLimitIsRefusedAndTheServerGoesOn) {
