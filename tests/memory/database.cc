@@ -40,8 +40,7 @@ absl::StatusOr<HeartbeatAnswer> Database::Heartbeat(int32_t node_no, const std::
   StoredNode& self = it->second;
   // A gap, or a clock that was set back.
   const absl::Duration gap = now_() - self.heartbeat_time;
-  if (!self.steady_since || gap < absl::ZeroDuration() || gap > kLongestGap ||
-      *self.steady_since > now_()) {
+  if (!self.steady_since || gap < absl::ZeroDuration() || gap > kLongestGap) {
     self.steady_since = now_();
   }
   self.heartbeat_time = now_();
