@@ -211,12 +211,7 @@ void CheckSettings(const v1::Endpoint& endpoint, const SettingNames& names,
   if (names.contains("retry_schedule")) CheckSchedule(endpoint, config, errors);
   if (names.contains("retries_disabled")) config.retries_disabled = endpoint.retries_disabled();
   CheckNumbers(endpoint, names, rules, config, errors);
-  if (names.contains("ordered")) {
-    config.ordered = endpoint.ordered();
-    if (config.ordered) {
-      errors.Add("endpoint.ordered", "is not available in this version of postriderd yet");
-    }
-  }
+  if (names.contains("ordered")) config.ordered = endpoint.ordered();
 }
 
 }  // namespace postrider::rpc

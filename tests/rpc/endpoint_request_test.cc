@@ -189,7 +189,6 @@ TEST(SettingsTest, EveryBadSettingIsNamed) {
       {"rate NaN",
        [kNan](E& e) { e.set_rate_limit_per_second(kNan); },
        {"endpoint.rate_limit_per_second"}},
-      {"ordered", [](E& e) { e.set_ordered(true); }, {"endpoint.ordered"}},
   };
   for (const Row& row : table) {
     v1::Endpoint endpoint = Good();

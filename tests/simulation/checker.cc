@@ -27,6 +27,7 @@ void Checker::CollectCourses() {
     course.endpoint_id = row.endpoint_id;
     course.origin = row.origin;
     course.attempt_count = row.attempt_count;
+    course.sequence = row.sequence;
   }
   for (const auto& [id, row] : database_.closed()) {
     Expect(!courses_.contains(id), id.ToText(), " is open and closed at once");
@@ -35,7 +36,12 @@ void Checker::CollectCourses() {
     course.endpoint_id = row.endpoint_id;
     course.origin = row.origin;
     course.closed = &row;
+    course.sequence = row.sequence;
     course.attempt_count = row.attempt_count;
+  }
+  for (const auto& [id, course] : courses_) deliveries_of_[course.endpoint_id].push_back(id);
+  for (size_t i = 0; i < journal_.publications.size(); ++i) {
+    publication_of_[journal_.publications[i].key] = i;
   }
   for (const WireAttempt& sent : journal_.wire) {
     const auto it = courses_.find(sent.delivery_id);
@@ -87,6 +93,7 @@ std::vector<std::string> Checker::Check() {
   for (const auto& [id, endpoint] : database_.endpoints()) {
     CheckCounter(id, endpoint);
     CheckChangesHold(id);
+    CheckOrder(id);
   }
   CheckCancels();
   CheckSignatureTimes();

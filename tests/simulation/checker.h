@@ -4,7 +4,9 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -35,6 +37,7 @@ class Checker {
     DeliveryOrigin origin = DeliveryOrigin::kPublish;
     const memory::ClosedDelivery* closed = nullptr;  // null: open
     int32_t attempt_count = 0;
+    std::optional<int64_t> sequence;                // place in its endpoint's queue
     std::vector<const WireAttempt*> wire;           // by start
     std::vector<const memory::StoredAttempt*> log;  // by number
     // Of an attempt on the wire; null: not logged.
@@ -55,6 +58,9 @@ class Checker {
   void CheckOverlap(DeliveryId id, const Course& course);
   void CheckSchedule(DeliveryId id, const Course& course);
   void CheckSentOnce(DeliveryId id, const Course& course);
+  // check_order.cc
+  void CheckOrder(EndpointId id);
+  void CheckPlaces(const std::vector<std::pair<int64_t, DeliveryId>>& queue);
   // check_endpoint.cc
   bool Unplugged(const memory::StoredAttempt& row) const;
   void CheckCounter(EndpointId id, const memory::StoredEndpoint& endpoint);
@@ -73,6 +79,8 @@ class Checker {
   const Kindness kindness_;
   std::map<DeliveryId, Course> courses_;
   std::map<EndpointId, std::vector<const memory::StoredChange*>> changes_;
+  std::map<EndpointId, std::vector<DeliveryId>> deliveries_of_;
+  std::map<std::string, size_t> publication_of_;  // by key, which no two tenants share
   std::map<EndpointId, std::vector<const WireAttempt*>> wire_of_;
   std::map<EndpointId, std::vector<const memory::StoredAttempt*>> log_of_;  // as it was written
   std::vector<std::string> findings_;

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -19,6 +20,7 @@ struct Publication {
   Tenant tenant;
   std::string type;
   std::string key;
+  size_t call = 0;  // those of one call are published together
   absl::Time first_call;
   bool maybe_stored = false;  // a call was accepted, or its outcome is unknown
   struct Told {

@@ -31,6 +31,7 @@ void Operators::Change(EndpointConfig& config, EndpointId id, size_t number) {
   config.max_in_flight = dice_.OneOf<int32_t>({1, 2, 5, 32});
   config.rate_limit_per_second.reset();
   if (dice_.Chance(0.1)) config.rate_limit_per_second = 20;
+  config.ordered = dice_.Chance(0.25);
 }
 
 void Operators::CreateEndpoint() {

@@ -1,6 +1,7 @@
 // Each fault that is planted here breaks a promise, and the checker finds it. Without a plant the
 // same runs are clean (`simulation` in this folder).
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <memory>
@@ -173,6 +174,57 @@ class ReleasesStarted : public ForwardingDispatchStore {
   }
 };
 
+// A head that waits for its retry does not hold up what is behind it.
+class PassesOverWaitingHeads : public ForwardingDispatchStore {
+ public:
+  using ForwardingDispatchStore::ForwardingDispatchStore;
+  absl::StatusOr<std::vector<ClaimedDelivery>> Claim(const std::vector<ClaimOrder>& orders,
+                                                     int32_t node_no,
+                                                     absl::Duration lease) override {
+    auto claimed = store_->Claim(orders, node_no, lease);
+    if (!claimed.ok() || !claimed->empty()) return claimed;
+    for (const ClaimOrder& order : orders) {
+      const auto next = NextOf(order.endpoint_id);
+      if (next == database_.open().end()) continue;
+      const DeliveryId id = next->first;
+      const int64_t token = database_.Seize(id, node_no, lease);
+      const memory::OpenDelivery& row = database_.open().at(id);
+      claimed->push_back({id, row.event_id, row.endpoint_id, row.origin, row.attempt_count,
+                          row.failure_count, token, database_.events().at(row.event_id).body,
+                          true});
+    }
+    return claimed;
+  }
+
+ private:
+  // The first of its queue that is due, unless something of it is under way.
+  absl::flat_hash_map<DeliveryId, memory::OpenDelivery>::const_iterator NextOf(EndpointId id) {
+    auto next = database_.open().end();
+    for (auto it = database_.open().begin(); it != database_.open().end(); ++it) {
+      const memory::OpenDelivery& row = it->second;
+      if (row.endpoint_id != id || !row.sequence) continue;
+      if (row.lease_node != 0) return database_.open().end();
+      if (row.next_attempt_time > database_.Now()) continue;
+      if (next == database_.open().end() || *row.sequence < *next->second.sequence) next = it;
+    }
+    return next;
+  }
+};
+
+// The events of a batch get their places backwards.
+class TurnsBatchesRound : public ForwardingAcceptor {
+ public:
+  using ForwardingAcceptor::ForwardingAcceptor;
+  absl::StatusOr<std::vector<AcceptResult>> Accept(const std::vector<NewEvent>& events,
+                                                   const std::vector<int32_t>& batches,
+                                                   const FanOutLease& lease) override {
+    auto results =
+        store_->Accept({events.rbegin(), events.rend()}, {batches.rbegin(), batches.rend()}, lease);
+    if (results.ok()) std::reverse(results->begin(), results->end());
+    return results;
+  }
+};
+
 // Every silence is taken for death.
 class ImpatientNodeStore : public ForwardingNodeStore {
  public:
@@ -301,6 +353,9 @@ std::vector<Plant> Plants() {
   claim("NoAbandonedRow", Put<TakesOverSilently, DispatchStore>());
   claim("LeaseNotChecked", Put<TakesOverLiveLeases, DispatchStore>());
   claim("StartedReleased", Put<ReleasesStarted, DispatchStore>());
+  claim("WaitingHeadPassedOver", Put<PassesOverWaitingHeads, DispatchStore>());
+  plants.push_back(
+      {.name = "BatchTurnedRound", .acceptor = Put<TurnsBatchesRound, EventAcceptor>()});
   plants.push_back({.name = "TakenOverTooSoon", .nodes = Put<ImpatientNodeStore, NodeStore>()});
   plants.push_back({.name = "CutOffUnnoticed",
                     .endpoints = Put<ReadsNoErrors, EndpointReader>(),

@@ -42,6 +42,7 @@ void Publishers::Begin(int events) {
     for (int i = 0; i < count; ++i) {
       Publication publication;
       publication.tenant = tenant;
+      publication.call = static_cast<size_t>(open_);
       publication.type = dice_.OneOf(Types());
       publication.key = absl::StrCat("key-", journal_.publications.size());
       call->publications.push_back(journal_.publications.size());

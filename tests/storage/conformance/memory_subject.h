@@ -47,6 +47,9 @@ class MemorySubject {
   absl::Status Update(EndpointId id, const std::vector<std::string>& events) {
     return database_.UpdateEndpoint(id, [&](EndpointConfig& config) { config.events = events; });
   }
+  absl::Status SetOrdered(EndpointId id, bool ordered) {
+    return database_.UpdateEndpoint(id, [&](EndpointConfig& config) { config.ordered = ordered; });
+  }
   absl::Status Enable(EndpointId id, bool discard) { return database_.EnableEndpoint(id, discard); }
   absl::Status Disable(EndpointId id) { return database_.DisableEndpoint(id); }
   absl::Status Delete(EndpointId id) { return database_.DeleteEndpoint(id); }
@@ -77,7 +80,7 @@ class MemorySubject {
       delivery.origin = row.origin;
       delivery.state = row.lease_node == 0 ? DeliveryState::kPending : DeliveryState::kInProgress;
       delivery.attempt_count = row.attempt_count;
-      if (row.lease_node == 0) delivery.next_attempt_time = row.next_attempt_time;
+      delivery.next_attempt_time = database_.NextAttemptOf(id);
     }
     for (const auto& [id, row] : database_.closed()) {
       Delivery& delivery = found[id];

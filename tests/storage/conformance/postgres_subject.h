@@ -59,6 +59,15 @@ class PostgresSubject : public StoreTest {
                 })
         .status();
   }
+  absl::Status SetOrdered(EndpointId id, bool ordered) {
+    return endpoints_
+        .Update(id,
+                [&](Endpoint& endpoint) {
+                  endpoint.config.ordered = ordered;
+                  return absl::OkStatus();
+                })
+        .status();
+  }
   absl::Status Enable(EndpointId id, bool discard) {
     return endpoints_.Enable(id, discard).status();
   }

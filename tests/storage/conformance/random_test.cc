@@ -49,7 +49,8 @@ class Play {
         &Play::CleanDeath,  &Play::UncleanDeath,  &Play::UncleanDeath,  &Play::OverdueLeases,
         &Play::PassTime,    &Play::DropExpired,   &Play::ErasePayloads, &Play::Cancel,
         &Play::Redeliver,   &Play::SetState,      &Play::SetState,      &Play::DeleteEndpoint,
-        &Play::Update,      &Play::Nodes,         &Play::Totals,        &Play::FindDue};
+        &Play::Update,      &Play::Nodes,         &Play::Totals,        &Play::FindDue,
+        &Play::SetOrdered,  &Play::ClaimInOrder,  &Play::ClaimInOrder};
     std::vector<std::string> states;
     for (int step = 0; step < kSteps; ++step) {
       std::string did;
@@ -122,8 +123,13 @@ class Play {
     const int endpoint = AnyEndpoint();
     return absl::StrCat("claim ", endpoint, ":", ClaimAll(endpoint, node_));
   }
-  std::string ClaimAll(int endpoint, int32_t node) {
-    scene_.Claim(endpoint, 1000, node, kPlayLease);
+  // As of an endpoint that is known to be ordered, whether it still is or not.
+  std::string ClaimInOrder() {
+    const int endpoint = AnyEndpoint();
+    return absl::StrCat("claim in order ", endpoint, ":", ClaimAll(endpoint, node_, true));
+  }
+  std::string ClaimAll(int endpoint, int32_t node, bool ordered = false) {
+    scene_.Claim(endpoint, 1000, node, kPlayLease, ordered);
     std::vector<std::string> each;
     for (const ClaimedDelivery& claimed : scene_.claimed()) {
       for (int i = 0; i < scene_.delivery_count(); ++i) {
@@ -297,6 +303,12 @@ class Play {
     const std::string events = AnyType();
     return absl::StrCat("update ", endpoint, " ", events, " ",
                         CodeOf(scene_.subject().Update(scene_.EndpointAt(endpoint), {events})));
+  }
+  std::string SetOrdered() {
+    const int endpoint = AnyEndpoint();
+    const bool ordered = OneIn(2);
+    return absl::StrCat("ordered ", endpoint, " ", ordered, " ",
+                        CodeOf(scene_.subject().SetOrdered(scene_.EndpointAt(endpoint), ordered)));
   }
   std::string Nodes() {
     std::vector<int32_t> all;

@@ -67,8 +67,10 @@ class Scene {
     return AcceptBatch({event}, node_no, congested).at(0);
   }
   // Numbers of what a node gets. claimed() tells more of them.
-  std::vector<int> Claim(int endpoint, int count, int32_t node_no, absl::Duration lease = kLease) {
-    auto claimed = subject_.dispatch().Claim({{EndpointAt(endpoint), count}}, node_no, lease);
+  std::vector<int> Claim(int endpoint, int count, int32_t node_no, absl::Duration lease = kLease,
+                         bool ordered = false) {
+    auto claimed =
+        subject_.dispatch().Claim({{EndpointAt(endpoint), count, ordered}}, node_no, lease);
     EXPECT_TRUE(claimed.ok()) << claimed.status();
     claimed_ = *std::move(claimed);
     std::vector<int> numbers;
