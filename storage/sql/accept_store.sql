@@ -14,6 +14,7 @@
 -- and $26 lease duration, seconds. Answer: the lease token, negative: only the lease that a delivery is
 -- stored with has such a one (release_untold.sql). A sequence is made of it: who publishes when another's
 -- event is stored has a greater one, on every node, and nobody waits for anybody's turn.
+-- What is to be claimed is due at once, also when the node's clock is a little ahead of this one.
 WITH position AS MATERIALIZED (
   SELECT pg_current_xact_id()::text::bigint AS xid, -nextval('lease_tokens') AS token,
          now() + make_interval(secs => $26::float8) AS expires
@@ -33,7 +34,7 @@ WITH position AS MATERIALIZED (
                                lease_node, sequence, origin, next_attempt_time, lease_token,
                                lease_expire_time)
   SELECT d.delivery_id, d.event_id, d.endpoint_id, d.env_no, d.type, d.create_time, d.lease_node,
-         (SELECT -token FROM position) << 16 | d.place, 1, d.create_time,
+         (SELECT -token FROM position) << 16 | d.place, 1, least(d.create_time, now()),
          (SELECT token FROM position), (SELECT expires FROM position)
   FROM unnest($18::uuid[], $19::uuid[], $20::uuid[], $21::int[], $22::text[], $23::timestamptz[],
               $24::int[], $25::int[])

@@ -103,7 +103,7 @@ absl::StatusOr<std::vector<AcceptResult>> Database::Accept(const std::vector<New
       row.endpoint_id = endpoint_id;
       row.create_time = event.create_time;
       row.lease_token = token;
-      row.next_attempt_time = event.create_time;
+      row.next_attempt_time = std::min(event.create_time, now_());
       open_of_[endpoint_id].insert(id);
       const bool ordered = endpoints_.at(endpoint_id).endpoint.config.ordered;
       if (ordered) row.sequence = -token << 16 | static_cast<int64_t>(i);

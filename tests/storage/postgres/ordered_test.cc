@@ -6,7 +6,7 @@
 #include <thread>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/storage/postgres/store_test_base.h"
@@ -122,6 +122,14 @@ TEST_F(OrderedTest, InsideOneTransactionThePlaceInTheBatchCounts) {
     accepted.push_back(result.deliveries.at(0).id);
   }
   EXPECT_EQ(DrainAll(id), accepted);
+}
+
+TEST_F(OrderedTest, WhatIsAcceptedIsDueAtOnceThoughItsNodesClockIsAhead) {
+  const EndpointId id = NewOrdered();
+  NewEvent event = MakeEvent("t");
+  event.create_time += absl::Seconds(1);
+  Accept({event}, {1, kLeaseTime, {}});
+  EXPECT_THAT(ClaimHead(id), SizeIs(1));
 }
 
 TEST_F(OrderedTest, MoreEventsAtOnceThanThereArePlacesAreRefused) {
