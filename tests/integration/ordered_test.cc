@@ -18,7 +18,6 @@ namespace postrider::testing {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::ElementsAreArray;
 
 v1::Endpoint OrderedAt(const Caller& caller, const std::string& url,
                        const std::vector<absl::Duration>& schedule = {absl::Seconds(1)}) {
@@ -169,6 +168,24 @@ TEST_F(OrderedTest, WhenTheHeadIsCanceledTheNextOneGoes) {
   receiver_.Release();
   EXPECT_EQ(EventsOf(receiver_.WaitForRequests(3)), events);
   WaitForState(DeliveryOf(events[2]).id(), v1::DELIVERY_STATE_SUCCEEDED);
+}
+
+TEST_F(OrderedTest, WhatLostItsPayloadEndsAndHoldsUpTheQueueForNoTime) {
+  receiver_.AnswerInTurn({Answer{.status = 500}, Answer{}});
+  const std::string id = Create(OrderedAt(caller(), receiver_.Url(), {absl::Hours(24)})).id();
+  const std::vector<std::string> events = PublishBatch(61);
+  const std::string head = DeliveryOf(events[0]).id();
+  WaitForAttempts(head, 1);
+  database().Query(absl::StrCat(
+      "UPDATE events SET body = NULL WHERE env_no IN (SELECT env_no FROM environments WHERE "
+      "org_id = '",
+      org(), "')"));
+  const std::string last = PublishEvent();
+  Cancel(head);
+  // 60 searches for due work would take 15 s.
+  ASSERT_TRUE(WaitUntilIdle(id, absl::Seconds(10)));
+  EXPECT_THAT(EventsOf(receiver_.Requests()), ElementsAre(events[0], last));
+  EXPECT_EQ(DeliveryOf(events[60]).state_reason(), v1::DELIVERY_STATE_REASON_EXPIRED);
 }
 
 TEST_F(OrderedTest, DisablingHoldsTheQueueAndEnablingGoesOnInOrder) {
