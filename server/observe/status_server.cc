@@ -7,8 +7,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
@@ -16,7 +19,8 @@
 namespace postrider::observe {
 namespace {
 
-constexpr int kPatienceMs = 2000;
+// Until the next connection is taken, when there are no file descriptors.
+constexpr absl::Duration kPause = absl::Milliseconds(100);
 constexpr size_t kMaxRequestBytes = 4096;
 
 }  // namespace
@@ -66,28 +70,68 @@ StatusServer::~StatusServer() {
   if (wake_ >= 0) close(wake_);
 }
 
-void StatusServer::Run() {
-  for (;;) {
-    pollfd waiting[] = {{listener_, POLLIN, 0}, {wake_, POLLIN, 0}};
-    if (poll(waiting, 2, -1) < 0 && errno != EINTR) return;
-    if (waiting[1].revents != 0) return;
-    const int connection = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (connection < 0) continue;
-    Answer(connection);
-    close(connection);
+void StatusServer::Accept() {
+  const int fd = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  if (fd < 0) {
+    // Without descriptors it would stay ready to be accepted from.
+    if (errno == EMFILE || errno == ENFILE) accept_after_ = MonotonicNow() + kPause;
+    return;
   }
+  if (connections_.size() >= kMaxConnections) {
+    close(connections_.front().fd);
+    connections_.pop_front();
+  }
+  connections_.push_back({fd, MonotonicNow() + kPatience, ""});
 }
 
-void StatusServer::Answer(int connection) {
-  std::string request;
-  while (request.find("\r\n\r\n") == std::string::npos) {
-    pollfd readable{connection, POLLIN, 0};
-    char buffer[1024];
-    if (request.size() > kMaxRequestBytes || poll(&readable, 1, kPatienceMs) <= 0) return;
-    const ssize_t count = recv(connection, buffer, sizeof(buffer), 0);
-    if (count <= 0) return;
-    request.append(buffer, static_cast<size_t>(count));
+void StatusServer::Run() {
+  std::vector<pollfd> waiting;
+  for (;;) {
+    const Instant now = MonotonicNow();
+    while (!connections_.empty() && connections_.front().until <= now) {
+      close(connections_.front().fd);
+      connections_.pop_front();
+    }
+    const bool accepting = accept_after_ <= now;
+    waiting = {{wake_, POLLIN, 0}, {accepting ? listener_ : -1, POLLIN, 0}};
+    absl::Duration wait = accepting ? absl::InfiniteDuration() : accept_after_ - now;
+    if (!connections_.empty()) wait = std::min(wait, connections_.front().until - now);
+    for (const Connection& connection : connections_) {
+      waiting.push_back({connection.fd, POLLIN, 0});
+    }
+    const int milliseconds =
+        wait == absl::InfiniteDuration()
+            ? -1
+            : static_cast<int>(absl::ToInt64Milliseconds(absl::Ceil(wait, absl::Milliseconds(1))));
+    if (poll(waiting.data(), waiting.size(), milliseconds) < 0 && errno != EINTR) break;
+    if (waiting[0].revents != 0) break;
+    for (size_t i = 2; i < waiting.size(); ++i) {
+      Connection& connection = connections_[i - 2];
+      if (waiting[i].revents == 0 || !Serve(connection)) continue;
+      close(connection.fd);
+      connection.fd = -1;
+    }
+    std::erase_if(connections_, [](const Connection& connection) { return connection.fd < 0; });
+    if (waiting[1].revents != 0) Accept();
   }
+  for (const Connection& connection : connections_) close(connection.fd);
+}
+
+bool StatusServer::Serve(Connection& connection) {
+  char buffer[1024];
+  const ssize_t count = recv(connection.fd, buffer, sizeof(buffer), 0);
+  if (count < 0 && (errno == EAGAIN || errno == EINTR)) return false;
+  if (count <= 0) return true;
+  connection.request.append(buffer, static_cast<size_t>(count));
+  if (connection.request.find("\r\n\r\n") == std::string::npos) {
+    return connection.request.size() > kMaxRequestBytes;
+  }
+  const std::string answer = AnswerTo(connection.request);
+  (void)!send(connection.fd, answer.data(), answer.size(), MSG_NOSIGNAL);
+  return true;
+}
+
+std::string StatusServer::AnswerTo(const std::string& request) const {
   const bool health = request.rfind("GET /healthz ", 0) == 0;
   const bool readiness = request.rfind("GET /readyz ", 0) == 0;
   const Readiness now = health ? Readiness{true, "ok"} : readiness ? ready_() : Readiness{};
@@ -95,10 +139,9 @@ void StatusServer::Answer(int connection) {
                        : readiness ? "503 Service Unavailable"
                                    : "404 Not Found";
   const std::string body = health || readiness ? now.says + "\n" : "not found\n";
-  const std::string answer = absl::StrCat(
-      "HTTP/1.1 ", status, "\r\nContent-Type: text/plain\r\nContent-Length: ", body.size(),
-      "\r\nConnection: close\r\n\r\n", body);
-  (void)!send(connection, answer.data(), answer.size(), MSG_NOSIGNAL);
+  return absl::StrCat("HTTP/1.1 ", status,
+                      "\r\nContent-Type: text/plain\r\nContent-Length: ", body.size(),
+                      "\r\nConnection: close\r\n\r\n", body);
 }
 
 }  // namespace postrider::observe
