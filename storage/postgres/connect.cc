@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "storage/postgres/wait.h"
@@ -25,11 +26,15 @@ std::string FirstLine(const char* text) {
   return all.substr(0, all.find('\n'));
 }
 
-// What the conninfo sets, in libpq's own reading of it. None: libpq will say what is wrong.
+// What the conninfo sets, in libpq's own reading of it. None: it cannot be read.
 std::optional<Settings> SettingsOf(const std::string& conninfo) {
   std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> options(
       PQconninfoParse(conninfo.c_str(), nullptr), PQconninfoFree);
-  if (options == nullptr) return std::nullopt;
+  if (options == nullptr) {
+    // As in libpq: what is neither a URI nor keywords is the name of a database.
+    const bool is_name = !absl::StrContains(conninfo, "=") && !absl::StrContains(conninfo, "://");
+    return is_name ? std::optional(Settings{{"dbname", conninfo}}) : std::nullopt;
+  }
   Settings settings;
   for (const PQconninfoOption* option = options.get(); option->keyword != nullptr; ++option) {
     if (option->val != nullptr) settings.emplace_back(option->keyword, option->val);
@@ -143,9 +148,10 @@ absl::StatusOr<pg_conn*> Connector::Connect(absl::Duration timeout) {
   const Settings own = {{"application_name", application_name_}, {"client_encoding", "UTF8"}};
   std::optional<Settings> settings = SettingsOf(conninfo_);
   if (!settings) {
-    Settings unread = own;
-    unread.emplace_back("dbname", conninfo_);
-    return ConnectTo(unread, timeout);
+    // Not in libpq's words: they repeat what it could not read, which may be the password.
+    return absl::UnavailableError(
+        "the connection string of the database cannot be read: in a URI special characters are "
+        "percent-encoded, among keywords a value with spaces stands in single quotes");
   }
   const std::vector<Settings> hosts = HostsOf(*std::move(settings));
   if (hosts.size() > 1) timeout = std::min(timeout, kConnectTimeoutAHost);

@@ -20,6 +20,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 // Takes connections and says nothing, as a host does whose PostgreSQL hangs.
 class SilentHost {
@@ -98,6 +99,18 @@ TEST(TcpHostsTest, EveryHostOfAConninfoIsNamedConnectedToOrNot) {
   EXPECT_THAT(TcpHostsOf("dbname=x"), ElementsAre("primary:1111", "standby:1111"));
   EXPECT_THAT(TcpHostsOf("host=one"), ElementsAre("one:1111"));
   for (const char* name : {"PGHOST", "PGPORT"}) unsetenv(name);
+}
+
+TEST(ConnectorTest, WhatIsWrongWithAConninfoIsSaidWithoutItsPassword) {
+  for (const char* wrong :
+       {"postgres://u:hunter2%zz@127.0.0.1/x", "postgres://u:hunter2@[::1/x",
+        "host=127.0.0.1 password=my hunter2", "password='hunter2", "hunter2=1"}) {
+    Connector connector(wrong, "test");
+    const absl::StatusOr<pg_conn*> connected = connector.Connect(absl::Seconds(5));
+    EXPECT_TRUE(absl::IsUnavailable(connected.status())) << connected.status();
+    EXPECT_THAT(std::string(connected.status().message()), HasSubstr("cannot be read"));
+    EXPECT_THAT(std::string(connected.status().message()), Not(HasSubstr("hunter2")));
+  }
 }
 
 TEST_F(ConnectTest, AHostThatRefusesIsPassedOverAtOnce) {
