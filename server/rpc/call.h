@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "google/protobuf/io/coded_stream.h"
+#include "google/protobuf/wire_format_lite.h"
 #include "grpcpp/impl/codegen/proto_utils.h"
 #include "grpcpp/server_context.h"
 #include "grpcpp/support/byte_buffer.h"
@@ -24,6 +25,10 @@ namespace postrider::rpc {
 // A Struct takes three messages a level: 64 levels, and some for what is around it.
 inline constexpr int kRecursionLimit = 3 * 64 + 16;
 
+// The longest request of a call that publishes nothing, far more than any valid one has: parsed, a
+// message can take 50 times its bytes.
+inline constexpr size_t kMaxCallBytes = 1 << 20;
+
 template <typename Request>
 bool ParseRequest(const grpc::ByteBuffer& bytes, Request& request) {
   // The reader walks the buffer's slices and wants it mutable; it changes nothing.
@@ -33,6 +38,23 @@ bool ParseRequest(const grpc::ByteBuffer& bytes, Request& request) {
   input.SetRecursionLimit(kRecursionLimit);
   return reader.status().ok() && request.ParseFromCodedStream(&input) &&
          input.ConsumedEntireMessage();
+}
+
+// How many entries the repeated field `number` has in a message that is not parsed yet: an entry of
+// two bytes would become an object of a hundred. Of bytes that are no message, as many as come
+// before what is wrong.
+inline int64_t CountEntries(const grpc::ByteBuffer& bytes, int number) {
+  using google::protobuf::internal::WireFormatLite;
+  grpc::ByteBuffer copy(bytes);
+  grpc::ProtoBufferReader reader(&copy);
+  google::protobuf::io::CodedInputStream input(&reader);
+  input.SetRecursionLimit(kRecursionLimit);
+  int64_t entries = 0;
+  while (const uint32_t tag = input.ReadTag()) {
+    if (!WireFormatLite::SkipField(&input, tag)) break;
+    entries += WireFormatLite::GetTagFieldNumber(tag) == number ? 1 : 0;
+  }
+  return entries;
 }
 
 // Lets go of a request's bytes once they are parsed; gRPC would keep them until the call ends, and
@@ -60,9 +82,8 @@ grpc::ServerUnaryReactor* Blocking(
     reactor->Finish(admitted);
     return reactor;
   }
-  auto request = std::make_shared<Request>();
-  if (!ParseRequest(*in, *request)) {
-    reactor->Finish(Malformed());
+  if (in->Length() > kMaxCallBytes) {
+    reactor->Finish(TooLarge(in->Length(), kMaxCallBytes));
     return reactor;
   }
   AuditLog* audit = RpcOf<Request>().audited ? &reception.audit : nullptr;
@@ -71,10 +92,17 @@ grpc::ServerUnaryReactor* Blocking(
       reactor->Finish(grpc::Status::CANCELLED);
       return;
     }
+    // Here, and not before it waits: parsed, a message takes many times its bytes.
+    Request request;
+    if (!ParseRequest(*in, request)) {
+      reactor->Finish(Malformed());
+      return;
+    }
+    ReleaseBytes(*in);
     std::optional<AuditRecord> record;
     if (audit != nullptr) {
       absl::StatusOr<AuditRecord> begun =
-          audit->Begin(caller, context->peer(), RpcOf<Request>(), *request);
+          audit->Begin(caller, context->peer(), RpcOf<Request>(), request);
       if (!begun.ok()) {
         reactor->Finish(FromStore(begun.status()));
         return;
@@ -82,7 +110,7 @@ grpc::ServerUnaryReactor* Blocking(
       record = *std::move(begun);
     }
     Response response;
-    grpc::Status status = handler(caller, *request, response);
+    grpc::Status status = handler(caller, request, response);
     if (record) audit->End(*std::move(record), status, response);
     if (status.ok()) status = WriteResponse(response, out);
     reactor->Finish(status);

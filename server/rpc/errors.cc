@@ -89,6 +89,12 @@ grpc::Status Malformed() {
                "that is not UTF-8, or is nested too deep");
 }
 
+grpc::Status TooLarge(size_t bytes, size_t most) {
+  return Error(grpc::StatusCode::INVALID_ARGUMENT, reason::kInvalidRequest,
+               absl::StrCat("the request has ", bytes, " bytes, and this call takes at most ", most,
+                            ": only those that publish take more"));
+}
+
 grpc::Status Unimplemented(const std::string& what) {
   return Error(grpc::StatusCode::UNIMPLEMENTED, reason::kUnimplemented,
                absl::StrCat(what, " is not available in this version of postriderd yet"));

@@ -67,6 +67,8 @@ grpc::Status Error(grpc::StatusCode code, const char* reason, const std::string&
 grpc::Status RetryLater(grpc::StatusCode code, const char* reason, const std::string& message,
                         absl::Duration wait);
 grpc::Status Malformed();
+// INVALID_ARGUMENT for a request of more bytes than its rpc takes.
+grpc::Status TooLarge(size_t bytes, size_t most);
 grpc::Status Unimplemented(const std::string& what);
 
 // What a store or the committer said. Messages of the database are for the log alone: a caller gets

@@ -36,6 +36,14 @@ bool SameTime(const NewEvent& event, const std::optional<absl::Time>& given) {
 
 }  // namespace
 
+grpc::Status CheckBatchSize(int64_t requests) {
+  if (requests >= 1 && requests <= kMaxBatchRequests) return grpc::Status::OK;
+  FieldErrors errors;
+  errors.Add("requests",
+             absl::StrCat("must hold 1 to ", kMaxBatchRequests, " entries, not ", requests));
+  return errors.ToStatus();
+}
+
 PublishOrigin::PublishOrigin(const grpc::CallbackServerContext& context, Caller admitted)
     : caller(std::move(admitted)), traceparent(TraceparentOf(context)) {}
 
@@ -89,11 +97,8 @@ void PublishCalls::Publish(const v1::BatchPublishRequest& request, const Publish
   call->done = std::move(done);
   call->single = false;
   call->deadline = deadline;
-  FieldErrors errors;
-  if (request.requests().empty() || request.requests_size() > kMaxBatchRequests) {
-    errors.Add("requests", absl::StrCat("must hold 1 to ", kMaxBatchRequests, " entries, not ",
-                                        request.requests_size()));
-    call->Refuse(errors.ToStatus());
+  if (grpc::Status size = CheckBatchSize(request.requests_size()); !size.ok()) {
+    call->Refuse(size);
     return;
   }
   // The call itself was charged as one.
@@ -103,6 +108,7 @@ void PublishCalls::Publish(const v1::BatchPublishRequest& request, const Publish
     call->Refuse(charged);
     return;
   }
+  FieldErrors errors;
   const size_t count = static_cast<size_t>(request.requests_size());
   std::vector<NewEvent> events(count);
   std::vector<std::string> payloads(count);

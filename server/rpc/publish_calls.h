@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -21,6 +22,9 @@
 namespace postrider::rpc {
 
 inline constexpr int kMaxBatchRequests = 1000;
+
+// INVALID_ARGUMENT for a batch that holds none or more than it may.
+grpc::Status CheckBatchSize(int64_t requests);
 
 struct PublisherParts {
   std::function<absl::Status(publish::Submission)> submit;  // as engine::Engine::Submit

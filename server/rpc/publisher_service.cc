@@ -39,6 +39,12 @@ grpc::ServerUnaryReactor* PublisherService::BatchPublish(grpc::CallbackServerCon
     reactor->Finish(admitted);
     return reactor;
   }
+  // Before they are parsed: 16 MiB hold millions of empty ones, which would take a gigabyte.
+  const int64_t entries = CountEntries(*in, v1::BatchPublishRequest::kRequestsFieldNumber);
+  if (entries > kMaxBatchRequests) {
+    reactor->Finish(CheckBatchSize(entries));
+    return reactor;
+  }
   v1::BatchPublishRequest request;
   if (!ParseRequest(*in, request)) {
     reactor->Finish(Malformed());

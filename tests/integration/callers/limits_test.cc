@@ -216,27 +216,30 @@ TEST_F(LimitsTest, AClientThatOpensMoreStreamsThanItMayLosesItsConnection) {
   EXPECT_TRUE(TryKey(server->api(), "").ok());
 }
 
-int ThreadsOf(pid_t pid) {
+// A number in /proc/PID/status.
+int64_t StatusOf(pid_t pid, const std::string& name) {
   std::ifstream status(absl::StrCat("/proc/", pid, "/status"));
   for (std::string word; status >> word;) {
-    int threads = 0;
-    if (word == "Threads:" && status >> threads) return threads;
+    int64_t number = 0;
+    if (word == name && status >> number) return number;
   }
   return 0;
 }
+
+int64_t ThreadsOf(pid_t pid) { return StatusOf(pid, "Threads:"); }
 
 TEST_F(LimitsTest, StreamsOfReflectionTakeNoThreadsWithoutEnd) {
   ServerProcess* server = StartServer({"--require-auth"});
   ASSERT_NE(server, nullptr);
   ASSERT_TRUE(ReflectedServices(server->api()).ok());
-  const int before = ThreadsOf(server->program().pid());
+  const int64_t before = ThreadsOf(server->program().pid());
   {
     Http2Connection connection(server->grpc_address());
     for (int i = 0; i < 300; ++i) {
       ASSERT_TRUE(connection.OpenStream(
           2 * i + 1, "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"));
     }
-    int most = 0;
+    int64_t most = 0;
     EXPECT_FALSE(WaitUntil(
         [&] {
           most = std::max(most, ThreadsOf(server->program().pid()));
@@ -301,6 +304,39 @@ TEST_F(MessageSizeTest, AMessageOverTheLimitIsRefusedAndTheServerGoesOn) {
   EXPECT_THAT(DescriptionOf(within, "data_json"), HasSubstr("262144"));
   EXPECT_TRUE(server->api().Publish(Event("org_a")).ok());
   EXPECT_EQ(database().Value("SELECT count(*) FROM events"), "1");
+}
+
+TEST_F(MessageSizeTest, ABatchOfMillionsIsRefusedWithoutTheMemoryOfMillions) {
+  ServerProcess* server = StartServer();
+  ASSERT_NE(server, nullptr);
+  const auto peak = [server] { return StatusOf(server->program().pid(), "VmHWM:") << 10; };
+  // Entries of the field `requests` without a byte in them, which parsed would take 0.8 GB.
+  constexpr size_t kEntries = kMaxMessageBytes / 2;
+  std::string message;
+  for (size_t i = 0; i < kEntries; ++i) message.append("\x0a\x00", 2);
+  const int64_t before = peak();
+  ASSERT_GT(before, 0);
+  const grpc::Status over =
+      server->api().CallRaw("postrider.v1.PublisherService/BatchPublish", message).status;
+  EXPECT_BAD_FIELDS(over, "requests");
+  EXPECT_THAT(DescriptionOf(over, "requests"), HasSubstr(absl::StrCat("not ", kEntries)));
+  EXPECT_LT(peak() - before, int64_t{100} << 20);
+}
+
+TEST_F(MessageSizeTest, ACallThatPublishesNothingTakesNoMoreThanItCanNeed) {
+  ServerProcess* server = StartServer();
+  ASSERT_NE(server, nullptr);
+  // Types without a letter in them: parsed, 16 MiB of them would take half a gigabyte.
+  std::string message;
+  while (message.size() < size_t{1} << 20) message.append("\x2a\x00", 2);
+  const auto list = [&] {
+    return server->api().CallRaw("postrider.v1.EventService/ListEvents", message).status;
+  };
+  EXPECT_BAD_FIELDS(list(), "types");
+  message.append("\x2a\x00", 2);
+  const grpc::Status over = list();
+  EXPECT_REFUSED(over, grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(over.error_message(), HasSubstr("1048576"));
 }
 
 TEST_F(MessageSizeTest, AMessageOverTheLimitEndsItsStreamAfterWhatWasSaidBefore) {
