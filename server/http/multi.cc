@@ -87,7 +87,7 @@ void Multi::Advance(std::vector<Result>* results) {
   if (now >= next_expiry_ && HasWaiting()) ExpireWaiting(now, results);
   StartWaiting(now, results);
   sockets_.Act();
-  if (refusing_transfers_ > 0) sockets_.ActOnAll();
+  if (refusing_transfers_ > 0 || sockets_.next_address_due()) sockets_.ActOnAll();
   CollectEnded(results);
   if (now >= next_flood_check_) {
     EndFlooded(results);
@@ -218,7 +218,7 @@ std::unique_ptr<Transfer> Multi::TakeTransfer() {
 }
 
 void Multi::Wait(absl::Duration timeout) {
-  if (HasWork() || refusing_transfers_ > 0) {
+  if (HasWork() || refusing_transfers_ > 0 || sockets_.next_address_due()) {
     timeout = absl::ZeroDuration();
   } else if (HasWaiting()) {
     timeout = std::min(timeout, kExpiryInterval);

@@ -61,16 +61,19 @@ Sockets::Socket& Sockets::At(curl_socket_t socket) {
   return sockets_[index];
 }
 
-curl_socket_t Sockets::Open(const curl_sockaddr& address) {
+curl_socket_t Sockets::Open(const curl_sockaddr& address, bool more) {
   const int fd = socket(address.family, address.socktype | SOCK_CLOEXEC, address.protocol);
   if (fd < 0) return CURL_SOCKET_BAD;
-  At(fd) = Socket{.connection = true};
+  At(fd) = Socket{.connection = true, .more = more};
   return fd;
 }
 
 int Sockets::OnClose(void* self_pointer, curl_socket_t socket) {
   auto* self = static_cast<Sockets*>(self_pointer);
-  self->At(socket) = Socket{};  // closing takes it out of the set
+  Socket& state = self->At(socket);
+  // One that nothing was read from was not connected.
+  if (state.more && (state.watched & EPOLLIN) == 0) self->next_address_due_ = true;
+  state = Socket{};  // closing takes it out of the set
   return close(socket);
 }
 
@@ -147,6 +150,7 @@ void Sockets::Act() {
 
 void Sockets::ActOnAll() {
   int running = 0;
+  next_address_due_ = false;
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
   // Deprecated because it costs as much as there are transfers, which is what is asked for.

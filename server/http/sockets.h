@@ -30,8 +30,9 @@ class Sockets {
   // As CURLOPT_CLOSESOCKETFUNCTION, with the Sockets as its data, of every handle whose connections
   // come from Open.
   static int OnClose(void* self, curl_socket_t socket);
-  // A new socket, or CURL_SOCKET_BAD with errno.
-  curl_socket_t Open(const curl_sockaddr& address);
+  // A new socket, or CURL_SOCKET_BAD with errno. `more`: its host may have another address, to try
+  // when this one cannot be connected to.
+  curl_socket_t Open(const curl_sockaddr& address, bool more);
 
   // Waits until a socket is ready, libcurl's timer has expired, or Wakeup() was called; at most for
   // `timeout`.
@@ -42,10 +43,15 @@ class Sockets {
   void Act();
   // Lets libcurl look at every transfer.
   void ActOnAll();
+  // Whether ActOnAll is due: a connect failed that another address may follow. libcurl closes such
+  // a socket, and would try the next address when it is called for that transfer again; but no
+  // event comes any more, and of its timers only the one that ends the wait for an address.
+  bool next_address_due() const { return next_address_due_; }
 
  private:
   struct Socket {
     bool connection = false;  // from Open: stays in the set while libcurl wants nothing of it
+    bool more = false;        // as given to Open
     bool in_set = false;
     uint32_t watched = 0;  // events, as in the set
     uint32_t wanted = 0;   // by libcurl
@@ -67,6 +73,7 @@ class Sockets {
   Instant timer_ = absl::InfiniteDuration();
   std::array<epoll_event, kEventsAtOnce> events_;
   int ready_ = 0;  // of events_
+  bool next_address_due_ = false;
 };
 
 }  // namespace postrider::http

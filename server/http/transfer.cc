@@ -238,6 +238,10 @@ bool Transfer::inspected(CURLcode code) const {
          !inspected_.empty();
 }
 
+bool Transfer::MayHaveAnotherAddress() const {
+  return has_looked_up_host() ? inspected_.size() > 1 : request_.url.is_localhost();
+}
+
 curl_socket_t Transfer::Refuse() {
   if (!std::exchange(refusing_, true)) ++refusing_transfers_;
   return CURL_SOCKET_BAD;
@@ -330,7 +334,7 @@ curl_socket_t Transfer::OnOpenSocket(void* self_pointer, curlsocktype purpose,
       std::find(self->inspected_.begin(), self->inspected_.end(), *ip) == self->inspected_.end()) {
     return CURL_SOCKET_BAD;
   }
-  const curl_socket_t fd = self->sockets_.Open(*address);
+  const curl_socket_t fd = self->sockets_.Open(*address, /*more=*/self->MayHaveAnotherAddress());
   self->opened_socket_ = true;
   if (fd == CURL_SOCKET_BAD) {
     self->socket_failed_ = true;

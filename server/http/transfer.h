@@ -90,6 +90,7 @@ class Transfer {
   void SetTimeouts();
   // Whether the host's addresses come from a name server.
   bool has_looked_up_host() const;
+  bool MayHaveAnotherAddress() const;
   // For an address that is not connected to; and the end of a series of those.
   curl_socket_t Refuse();
   void EndRefusal();

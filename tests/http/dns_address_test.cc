@@ -132,6 +132,18 @@ TEST_F(DnsTest, AnAllowListOpensItsBlockAndNoOther) {
   EXPECT_EQ(harness.Post(RequestTo("inside.test")).error, TransferError::kConnection);
 }
 
+TEST_F(DnsTest, AddressesThatRefuseArePassedOverAtOnce) {
+  LoopOptions options;
+  options.policy = DestinationPolicy({*ParseCidr("127.0.0.0/8")}, /*allow_http=*/true);
+  // Loopback comes first (RFC 6724, rule 8), and nobody listens there.
+  names_->Set("last.test", {.answers = {{"127.0.0.5", "127.0.0.6", "127.0.0.7", kPublic}}});
+  LoopHarness harness(options);
+  const Result result = harness.Post(RequestTo("last.test"));
+  EXPECT_EQ(result.status, 200) << result.error_text;
+  EXPECT_EQ(result.remote_address, absl::StrCat(kPublic, ":", port()));
+  EXPECT_LT(result.phases.connect, absl::Milliseconds(500));
+}
+
 TEST_F(DnsTest, ALookupCountsIntoTheAttemptAndItsTimes) {
   names_->Set("good.test", {.answers = {{kPublic}}});
   LoopHarness harness(PublicOptions());
