@@ -75,21 +75,32 @@ Committer::Committer(std::unique_ptr<EventAcceptor> acceptor, const CommitLimits
       outputs_(std::move(outputs)),
       clock_(clock) {}
 
+bool Committer::Exceeds(const Waiting& waiting, const Waiting& more, int part) const {
+  if (waiting.events == 0) return false;  // a call alone may be larger
+  return waiting.events + more.events > limits_.max_waiting_events / static_cast<size_t>(part) ||
+         waiting.bytes + more.bytes > limits_.max_waiting_bytes / part;
+}
+
 absl::Status Committer::Admit(const Submission& submission) {
-  const int64_t bytes = BytesOf(submission);
+  const Waiting more{submission.events.size(), BytesOf(submission)};
   absl::MutexLock lock(&mutex_);
-  if (waiting_events_ > 0 &&
-      (waiting_events_ + submission.events.size() > limits_.max_waiting_events ||
-       waiting_bytes_ + bytes > limits_.max_waiting_bytes)) {
+  if (Exceeds(admitted_, more, 1)) {
     return absl::ResourceExhaustedError("more is being published than can be stored: slow down");
   }
-  waiting_events_ += submission.events.size();
-  waiting_bytes_ += bytes;
+  Waiting& of_org = admitted_of_[OrgOf(submission)];
+  if (Exceeds(of_org, more, 2)) {
+    return absl::ResourceExhaustedError(
+        "this org publishes more than can be stored: slow down, others are not held up");
+  }
+  for (Waiting* waiting : {&admitted_, &of_org}) {
+    waiting->events += more.events;
+    waiting->bytes += more.bytes;
+  }
   return absl::OkStatus();
 }
 
 Instant Committer::Step(std::vector<Submission> submissions) {
-  for (Submission& submission : submissions) waiting_.push_back(std::move(submission));
+  for (Submission& submission : submissions) waiting_.Push(std::move(submission));
   Commit(TakeBatch());
   return waiting_.empty() ? absl::InfiniteDuration() : clock_.Monotonic();
 }
@@ -99,50 +110,48 @@ std::vector<Submission> Committer::TakeBatch() {
   std::vector<Submission> late;
   std::vector<Submission> behind;
   absl::flat_hash_set<Key> keys;
-  size_t events = 0;
-  int64_t bytes = 0;
-  size_t left_events = 0;
-  int64_t left_bytes = 0;
+  Waiting taken;
   const Instant now = clock_.Monotonic();
-  while (!waiting_.empty() && events < limits_.max_batch_events &&
-         bytes < limits_.max_batch_bytes) {
-    Submission submission = std::move(waiting_.front());
-    waiting_.pop_front();
-    const int64_t size = BytesOf(submission);
+  while (!waiting_.empty() && taken.events < limits_.max_batch_events &&
+         taken.bytes < limits_.max_batch_bytes) {
+    Submission submission = waiting_.Pop();
     const bool repeats =
         std::any_of(submission.events.begin(), submission.events.end(), [&](const NewEvent& e) {
           return !e.idempotency_key.empty() && keys.contains({e.tenant, e.idempotency_key});
         });
-    const bool is_late = submission.deadline <= now;
-    if (repeats && !is_late) {
-      behind.push_back(std::move(submission));
-      continue;
-    }
-    left_events += submission.events.size();
-    left_bytes += size;
-    if (is_late) {
+    if (submission.deadline <= now) {
       late.push_back(std::move(submission));
-      continue;
+    } else if (repeats) {
+      behind.push_back(std::move(submission));
+    } else {
+      for (const NewEvent& event : submission.events) {
+        if (!event.idempotency_key.empty()) keys.insert({event.tenant, event.idempotency_key});
+      }
+      taken.events += submission.events.size();
+      taken.bytes += BytesOf(submission);
+      batch.push_back(std::move(submission));
     }
-    for (const NewEvent& event : submission.events) {
-      if (!event.idempotency_key.empty()) keys.insert({event.tenant, event.idempotency_key});
-    }
-    events += submission.events.size();
-    bytes += size;
-    batch.push_back(std::move(submission));
   }
-  waiting_.insert(waiting_.begin(), std::make_move_iterator(behind.begin()),
-                  std::make_move_iterator(behind.end()));
-  {
-    absl::MutexLock lock(&mutex_);
-    waiting_events_ -= left_events;
-    waiting_bytes_ -= left_bytes;
-  }
+  for (auto it = behind.rbegin(); it != behind.rend(); ++it) waiting_.PutBack(std::move(*it));
+  Leave(batch);
+  Leave(late);
   for (Submission& submission : late) {
     submission.done(absl::DeadlineExceededError(
         "the deadline passed before the event's turn came: nothing was stored"));
   }
   return batch;
+}
+
+void Committer::Leave(const std::vector<Submission>& submissions) {
+  absl::MutexLock lock(&mutex_);
+  for (const Submission& submission : submissions) {
+    const auto of_org = admitted_of_.find(OrgOf(submission));
+    for (Waiting* waiting : {&admitted_, &of_org->second}) {
+      waiting->events -= submission.events.size();
+      waiting->bytes -= BytesOf(submission);
+    }
+    if (of_org->second.events == 0) admitted_of_.erase(of_org);
+  }
 }
 
 void Committer::Commit(std::vector<Submission> batch) {

@@ -4,36 +4,24 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/functional/any_invocable.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "server/publish/submission.h"
+#include "server/publish/turns.h"
 #include "server/runtime/clock.h"
 #include "storage/event_store.h"
 
 namespace postrider::publish {
 
-// The events of one call: all are stored or none. No idempotency key is in it twice.
-struct Submission {
-  std::vector<NewEvent> events;
-  // Not begun by then: answered DEADLINE_EXCEEDED with nothing stored.
-  Instant deadline = absl::InfiniteDuration();
-  // Called exactly once, by the commit loop; must not block. One result an event, or
-  //   ABORTED           its key was taken by others again and again, nothing was stored
-  //   DEADLINE_EXCEEDED nothing was stored, or it is unknown (the message says which)
-  //   FAILED_PRECONDITION  its events would make more than kMaxFanOut deliveries
-  //   UNAVAILABLE       no database, or the outcome is unknown: the same key again is safe
-  //   and what else the store says; nothing was stored then.
-  absl::AnyInvocable<void(absl::StatusOr<std::vector<AcceptResult>>)> done;
-};
-
 struct CommitLimits {
+  // Of all calls that wait. One org's are half of it at most: others get in at any time.
   size_t max_waiting_events = 20000;
   int64_t max_waiting_bytes = int64_t{96} << 20;
   size_t max_batch_events = 500;  // one call's events stay together, however many
@@ -59,16 +47,27 @@ class Committer {
   Committer(std::unique_ptr<EventAcceptor> acceptor, const CommitLimits& limits, LeaseSource lease,
             Outputs outputs, const DatabaseClock& clock);
 
-  // Thread-safe; asked before a submission is put. RESOURCE_EXHAUSTED: too much waits.
+  // Thread-safe; asked before a submission is put. RESOURCE_EXHAUSTED: too much waits, in all or of
+  // its org.
   absl::Status Admit(const Submission& submission);
 
   // One transaction, with as much of what waits as goes into it.
   Instant Step(std::vector<Submission> submissions);
 
  private:
-  // Takes what goes together, in order. An event whose key is in the batch already stays behind,
-  // with its whole call.
+  // What is admitted and not in a transaction yet.
+  struct Waiting {
+    size_t events = 0;
+    int64_t bytes = 0;
+  };
+
+  // Whether this much more would be too much, where so much waits: of limits divided by `part`.
+  bool Exceeds(const Waiting& waiting, const Waiting& more, int part) const;
+  // Takes what goes together, orgs in turn. An event whose key is in the batch already stays
+  // behind, with its whole call.
   std::vector<Submission> TakeBatch();
+  // They wait no more.
+  void Leave(const std::vector<Submission>& submissions);
   // In one transaction, or in several when one call fails what was to be stored with it.
   void Commit(std::vector<Submission> batch);
 
@@ -77,11 +76,11 @@ class Committer {
   const LeaseSource lease_;
   const Outputs outputs_;
   const DatabaseClock& clock_;
-  std::deque<Submission> waiting_;
+  Turns waiting_;
 
   absl::Mutex mutex_;
-  size_t waiting_events_ ABSL_GUARDED_BY(mutex_) = 0;  // admitted and not in a transaction yet
-  int64_t waiting_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  Waiting admitted_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<std::string, Waiting> admitted_of_ ABSL_GUARDED_BY(mutex_);  // by org
 };
 
 }  // namespace postrider::publish

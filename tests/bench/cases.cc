@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "tests/bench/backlog_case.h"
+#include "tests/bench/fairness_case.h"
 #include "tests/bench/memory_case.h"
 #include "tests/bench/throughput_case.h"
 
@@ -39,6 +40,14 @@ CaseSettings Slow() {
 
 CaseSettings Calm() {
   CaseSettings settings = Settings(LoadMode::kUnary, {.groups = 16});
+  settings.load.rate = 200;
+  settings.load.events = 2000;
+  return settings;
+}
+
+CaseSettings Fairness(int groups) {
+  CaseSettings settings = Settings(LoadMode::kUnary, {.groups = groups});
+  settings.runs = 3;
   settings.load.rate = 200;
   settings.load.events = 2000;
   return settings;
@@ -85,6 +94,10 @@ std::vector<Case> AllCases() {
       {"endpoints", "10,000 endpoints of one org, each event for one of them", ManyEndpoints(),
        RunThroughput},
       {"orgs", "1,000 orgs with one endpoint each", ManyOrgs(), RunThroughput},
+      {"fairness", "100 healthy endpoints, then beside 100 dead and 100 slow ones", Fairness(100),
+       RunEndpointFairness},
+      {"org_fairness", "an org, then beside one that publishes 10,000 events a second",
+       Fairness(10), RunOrgFairness},
       {"memory", "resident memory of the server", Memory(), RunMemory},
       {"backlog", "1,000,000 deliveries that are due", Backlog(), RunBacklog},
       {"growth", "10 million deliveries, the last against the first", Growth(), RunGrowth},

@@ -17,6 +17,7 @@
 #include <array>
 #include <chrono>
 #include <deque>
+#include <limits>
 #include <memory>
 #include <new>
 #include <optional>
@@ -81,11 +82,15 @@ std::optional<size_t> RequestLength(absl::string_view bytes, size_t* head_length
 
 class ReceiverLoop {
  public:
-  ReceiverLoop(std::vector<int> listeners, FastReceiver::Shared& shared)
-      : listeners_(std::move(listeners)), shared_(shared) {
+  ReceiverLoop(std::vector<int> listeners, std::vector<int> slow_listeners,
+               FastReceiver::Shared& shared)
+      : listeners_(std::move(listeners)),
+        slow_listeners_(std::move(slow_listeners)),
+        shared_(shared) {
     epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
     if (epoll_ < 0) Die("epoll_create1");
     for (const int listener : listeners_) Watch(listener);
+    for (const int listener : slow_listeners_) Watch(listener);
   }
 
   [[noreturn]] void Run() {
@@ -94,9 +99,13 @@ class ReceiverLoop {
       const int count = ::epoll_wait(epoll_, events.data(), kEvents, WaitMilliseconds());
       for (int i = 0; i < count; ++i) {
         const int fd = events[static_cast<size_t>(i)].data.fd;
-        const bool is_listener =
-            std::find(listeners_.begin(), listeners_.end(), fd) != listeners_.end();
-        is_listener ? Accept(fd) : Read(fd);
+        if (Contains(listeners_, fd)) {
+          Accept(fd, /*slow=*/false);
+        } else if (Contains(slow_listeners_, fd)) {
+          Accept(fd, /*slow=*/true);
+        } else {
+          Read(fd);
+        }
       }
       AnswerDue();
     }
@@ -105,6 +114,7 @@ class ReceiverLoop {
  private:
   struct Connection {
     uint64_t number = 0;  // which one of those that had this descriptor
+    bool slow = false;
     std::string unread;
   };
   struct Due {
@@ -112,6 +122,10 @@ class ReceiverLoop {
     int fd;
     uint64_t number;
   };
+
+  static bool Contains(const std::vector<int>& fds, int fd) {
+    return std::find(fds.begin(), fds.end(), fd) != fds.end();
+  }
 
   void Watch(int fd) {
     epoll_event event{};
@@ -121,12 +135,16 @@ class ReceiverLoop {
   }
 
   int WaitMilliseconds() const {
-    if (due_.empty()) return -1;
-    const int64_t left = due_.front().at - Now();
+    if (due_.empty() && slow_due_.empty()) return -1;
+    int64_t at = std::numeric_limits<int64_t>::max();
+    for (const std::deque<Due>* due : {&due_, &slow_due_}) {
+      if (!due->empty()) at = std::min(at, due->front().at);
+    }
+    const int64_t left = at - Now();
     return left <= 0 ? 0 : static_cast<int>((left + 999'999) / 1'000'000);
   }
 
-  void Accept(int listener) {
+  void Accept(int listener, bool slow) {
     for (;;) {
       const int fd = ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (fd < 0) return;
@@ -136,6 +154,7 @@ class ReceiverLoop {
         connections_.resize(static_cast<size_t>(fd) + 1);
       }
       connections_[static_cast<size_t>(fd)].number = ++last_number_;
+      connections_[static_cast<size_t>(fd)].slow = slow;
       Watch(fd);
     }
   }
@@ -160,14 +179,14 @@ class ReceiverLoop {
     size_t taken = 0;
     size_t head_length = 0;
     while (const std::optional<size_t> length = RequestLength(bytes.substr(taken), &head_length)) {
-      Arrived(bytes.substr(taken + head_length, *length - head_length), fd, connection.number);
+      Arrived(bytes.substr(taken + head_length, *length - head_length), fd, connection);
       taken += *length;
     }
     std::string rest(bytes.substr(taken));
     connection.unread = std::move(rest);
   }
 
-  void Arrived(absl::string_view body, int fd, uint64_t number) {
+  void Arrived(absl::string_view body, int fd, const Connection& connection) {
     const int64_t now = Now();
     shared_.received.fetch_add(1, std::memory_order_relaxed);
     const absl::string_view start = body.substr(0, kMarkWithin);
@@ -179,22 +198,29 @@ class ReceiverLoop {
         absl::SimpleAtoi(start.substr(at + kMark.size(), kDigits), &sent)) {
       shared_.arrivals.Add(absl::Nanoseconds(now - sent));
     }
+    if (connection.slow) {
+      slow_due_.push_back(
+          {now + absl::ToInt64Nanoseconds(FastReceiver::kSlow), fd, connection.number});
+      return;
+    }
     const int64_t delay = shared_.delay_nanoseconds.load(std::memory_order_relaxed);
     // A shorter delay than before waits behind the longer ones.
     if (delay > 0 || !due_.empty()) {
-      due_.push_back({now + delay, fd, number});
+      due_.push_back({now + delay, fd, connection.number});
     } else {
       Answer(fd);
     }
   }
 
   void AnswerDue() {
-    if (due_.empty()) return;
-    const int64_t now = Now();
-    while (!due_.empty() && due_.front().at <= now) {
-      const Due due = due_.front();
-      due_.pop_front();
-      if (connections_[static_cast<size_t>(due.fd)].number == due.number) Answer(due.fd);
+    for (std::deque<Due>* all : {&due_, &slow_due_}) {
+      if (all->empty()) continue;
+      const int64_t now = Now();
+      while (!all->empty() && all->front().at <= now) {
+        const Due due = all->front();
+        all->pop_front();
+        if (connections_[static_cast<size_t>(due.fd)].number == due.number) Answer(due.fd);
+      }
     }
   }
 
@@ -214,30 +240,39 @@ class ReceiverLoop {
   }
 
   const std::vector<int> listeners_;
+  const std::vector<int> slow_listeners_;
   FastReceiver::Shared& shared_;
   int epoll_ = -1;
   const std::unique_ptr<char[]> buffer_{new char[kReadBytes]};
   std::vector<Connection> connections_;  // by descriptor
   uint64_t last_number_ = 0;
-  std::deque<Due> due_;  // in the order of their times
+  std::deque<Due> due_;       // in the order of their times
+  std::deque<Due> slow_due_;  // too
   int answer_body_ = -1;
   std::string answer_;
 };
 
-int Listen(uint16_t* port) {
+int Bind(uint16_t* port) {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t length = sizeof(address);
   if (fd < 0 || ::bind(fd, reinterpret_cast<sockaddr*>(&address), length) != 0 ||
-      ::listen(fd, kBacklog) != 0 ||
       ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) != 0) {
     Die("the receiver cannot listen");
   }
   *port = ntohs(address.sin_port);
   return fd;
 }
+
+int Listen(uint16_t* port) {
+  const int fd = Bind(port);
+  if (::listen(fd, kBacklog) != 0) Die("the receiver cannot listen");
+  return fd;
+}
+
+std::string UrlOf(uint16_t port) { return absl::StrCat("http://127.0.0.1:", port, "/hook"); }
 
 FastReceiver::Shared* MakeShared() {
   void* memory = ::mmap(nullptr, sizeof(FastReceiver::Shared), PROT_READ | PROT_WRITE,
@@ -250,26 +285,35 @@ FastReceiver::Shared* MakeShared() {
 
 FastReceiver::FastReceiver() : shared_(MakeShared()) {
   std::vector<int> listeners;
+  std::vector<int> slow_listeners;
   for (uint16_t& port : ports_) listeners.push_back(Listen(&port));
+  for (uint16_t& port : slow_ports_) slow_listeners.push_back(Listen(&port));
+  dead_ = Bind(&dead_port_);
   pid_ = ::fork();
   if (pid_ < 0) Die("cannot start the receiver");
   if (pid_ == 0) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     ::prctl(PR_SET_NAME, "bench-receiver");
-    ReceiverLoop(std::move(listeners), *shared_).Run();
+    ReceiverLoop(std::move(listeners), std::move(slow_listeners), *shared_).Run();
   }
   for (const int listener : listeners) ::close(listener);
+  for (const int listener : slow_listeners) ::close(listener);
 }
 
 FastReceiver::~FastReceiver() {
   ::kill(pid_, SIGKILL);
   ::waitpid(pid_, nullptr, 0);
   ::munmap(shared_, sizeof(Shared));
+  ::close(dead_);
 }
 
-std::string FastReceiver::Url(size_t number) const {
-  return absl::StrCat("http://127.0.0.1:", ports_[number % ports_.size()], "/hook");
+std::string FastReceiver::Url(size_t number) const { return UrlOf(ports_[number % ports_.size()]); }
+
+std::string FastReceiver::SlowUrl(size_t number) const {
+  return UrlOf(slow_ports_[number % slow_ports_.size()]);
 }
+
+std::string FastReceiver::DeadUrl() const { return UrlOf(dead_port_); }
 
 void FastReceiver::SetDelay(absl::Duration delay) {
   shared_->delay_nanoseconds = absl::ToInt64Nanoseconds(delay);

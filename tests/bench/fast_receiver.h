@@ -36,6 +36,10 @@ class FastReceiver {
   pid_t pid() const { return pid_; }
   // Endpoints of customers are on many hosts: the URLs are of kOrigins ports, in turn.
   std::string Url(size_t number) const;
+  // The same, but an answer takes kSlow whatever SetDelay said; and of a port that refuses
+  // connections.
+  std::string SlowUrl(size_t number) const;
+  std::string DeadUrl() const;
 
   // How long requests from now on wait for their answers, and the length of the answers' bodies.
   void SetDelay(absl::Duration delay);
@@ -51,10 +55,14 @@ class FastReceiver {
   struct Shared;
 
   static constexpr size_t kOrigins = 32;
+  static constexpr absl::Duration kSlow = absl::Seconds(10);
 
  private:
   Shared* const shared_;
   std::array<uint16_t, kOrigins> ports_{};
+  std::array<uint16_t, kOrigins> slow_ports_{};
+  uint16_t dead_port_ = 0;
+  int dead_ = -1;  // bound, and nobody listens
   pid_t pid_ = -1;
 };
 

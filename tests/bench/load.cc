@@ -22,6 +22,9 @@ namespace {
 // Calls that a load with a rate leaves unanswered; then it waits, and the latencies show it.
 constexpr int kMaxUnanswered = 50000;
 
+// As long as kSentMark, which the receiver looks for.
+constexpr char kNoMark[] = "\"made\":\"";
+
 int64_t NowNanoseconds() {
   return std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
@@ -54,9 +57,11 @@ class Load {
   absl::StatusOr<LoadResult> Run() {
     const int64_t begun = NowNanoseconds();
     if (options_.rate > 0) {
+      const double calls_per_second =
+          options_.rate / (options_.mode == LoadMode::kBatch ? options_.batch : 1);
       for (int64_t call = 0; call < calls_; ++call) {
         const int64_t at =
-            begun + static_cast<int64_t>(1e9 * static_cast<double>(call) / options_.rate);
+            begun + static_cast<int64_t>(1e9 * static_cast<double>(call) / calls_per_second);
         SleepUntil(at);
         WaitForUnanswered(kMaxUnanswered);
         Send(call, at);
@@ -69,16 +74,17 @@ class Load {
     WaitForUnanswered(0);
     absl::MutexLock lock(&mutex_);
     if (!error_.ok()) return error_;
-    return LoadResult{deliveries_, absl::Nanoseconds(NowNanoseconds() - begun)};
+    return LoadResult{deliveries_, refused_, absl::Nanoseconds(NowNanoseconds() - begun)};
   }
 
  private:
   v1::PublishRequest Event(int64_t number, int64_t intended) const {
     v1::PublishRequest request;
-    request.set_org_id(OrgOf(static_cast<int>(number % options_.orgs)));
+    request.set_org_id(OrgOf(options_.first_org + static_cast<int>(number % options_.orgs)));
     request.set_env_id(kBenchEnv);
-    request.set_type(TypeOf(static_cast<int>(number % options_.groups)));
-    request.set_data_json(absl::StrFormat("{%s%020d%s", kSentMark, intended, padding_));
+    request.set_type(TypeOf(options_.first_group + static_cast<int>(number % options_.groups)));
+    request.set_data_json(
+        absl::StrFormat("{%s%020d%s", options_.marked ? kSentMark : kNoMark, intended, padding_));
     if (options_.idempotency_keys) request.set_idempotency_key(client::NewIdempotencyKey());
     return request;
   }
@@ -126,7 +132,11 @@ class Load {
       if (call < calls_) Send(call, NowNanoseconds());
     }
     absl::MutexLock lock(&mutex_);
-    error_.Update(status);
+    if (options_.may_be_refused && absl::IsResourceExhausted(status)) {
+      ++refused_;
+    } else {
+      error_.Update(status);
+    }
     --unanswered_;
   }
 
@@ -147,6 +157,7 @@ class Load {
   std::atomic<int64_t> deliveries_{0};
   absl::Mutex mutex_;
   int unanswered_ ABSL_GUARDED_BY(mutex_) = 0;
+  int64_t refused_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::Status error_ ABSL_GUARDED_BY(mutex_);
 };
 

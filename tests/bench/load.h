@@ -24,9 +24,15 @@ struct LoadOptions {
   int batch = 100;      // events of a call, for kBatch
   int payload_bytes = 1024;
   bool idempotency_keys = true;
-  // Event number i is of TypeOf(i % groups) and of OrgOf(i % orgs).
+  // Event number i is of TypeOf(first_group + i % groups) and of OrgOf(first_org + i % orgs).
   int groups = 1;
   int orgs = 1;
+  int first_group = 0;
+  int first_org = 0;
+  // Whether bodies say when they were sent, so that the receiver measures their way.
+  bool marked = true;
+  // RESOURCE_EXHAUSTED is no failure, and counted.
+  bool may_be_refused = false;
 };
 
 std::string TypeOf(int group);
@@ -35,6 +41,7 @@ inline constexpr char kBenchEnv[] = "bench";
 
 struct LoadResult {
   int64_t deliveries = 0;  // that the answers spoke of
+  int64_t refused = 0;     // calls
   absl::Duration elapsed;  // from the first call to the last answer
 };
 

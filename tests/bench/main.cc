@@ -9,9 +9,11 @@
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
 #include "absl/flags/usage.h"
+#include "absl/flags/usage_config.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
 #include "tests/bench/cases.h"
 #include "tests/bench/fast_receiver.h"
 #include "tests/bench/usage.h"
@@ -117,6 +119,11 @@ int Run() {
 
 int main(int argc, char** argv) {
   absl::SetProgramUsageMessage("measures Postrider; docs/PERFORMANCE.md says what and why");
+  absl::FlagsUsageConfig usage;  // --help shows the flags of this program
+  usage.contains_help_flags = [](absl::string_view file) {
+    return absl::EndsWith(file, "tests/bench/main.cc");
+  };
+  absl::SetFlagsUsageConfig(usage);
   absl::ParseCommandLine(argc, argv);
   return postrider::bench::Run();
 }

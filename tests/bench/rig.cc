@@ -61,16 +61,28 @@ absl::Status Rig::StopServer() {
       absl::StrCat("the server did not end in good order:\n", server_->LogTail()));
 }
 
+std::string Rig::UrlAt(Site site, size_t number) const {
+  switch (site) {
+    case Site::kSlow:
+      return receiver_.SlowUrl(number);
+    case Site::kDead:
+      return receiver_.DeadUrl();
+    default:
+      return receiver_.Url(number);
+  }
+}
+
 absl::StatusOr<std::vector<std::string>> Rig::CreateEndpoints(const EndpointPlan& plan) {
   std::vector<std::string> ids;
   for (int org = 0; org < plan.orgs; ++org) {
     for (int i = 0; i < plan.groups * plan.fan_out; ++i) {
       v1::CreateEndpointRequest request;
       v1::Endpoint& endpoint = *request.mutable_endpoint();
-      endpoint.set_org_id(OrgOf(org));
+      endpoint.set_org_id(OrgOf(plan.first_org + org));
       endpoint.set_env_id(kBenchEnv);
-      endpoint.set_url(receiver_.Url(ids.size()));
-      endpoint.add_events(TypeOf(i % plan.groups));
+      endpoint.set_url(UrlAt(plan.site, ids.size()));
+      endpoint.add_events(TypeOf(plan.first_group + i % plan.groups));
+      if (plan.site == Site::kDead) endpoint.set_disable_threshold(0);
       if (plan.max_in_flight > 0) endpoint.set_max_in_flight(plan.max_in_flight);
       const testing::Reply<v1::CreateEndpointResponse> reply =
           server_->api().CreateEndpoint(request);

@@ -31,11 +31,19 @@ struct Usage {
   Usage operator-(const Usage& other) const;
 };
 
+// Where endpoints are: at once answered, answered after FastReceiver::kSlow, or refused (and then
+// never disabled).
+enum class Site { kFast, kSlow, kDead };
+
+// Endpoints of TypeOf(first_group) and the next ones, in OrgOf(first_org) and the next ones.
 struct EndpointPlan {
   int orgs = 1;
   int groups = 1;         // event types
   int fan_out = 1;        // endpoints of each type in each org
   int max_in_flight = 0;  // 0: the server's default
+  int first_org = 0;
+  int first_group = 0;
+  Site site = Site::kFast;
 };
 
 class Rig {
@@ -58,7 +66,7 @@ class Rig {
   absl::Status StartServer();
   absl::Status StopServer();
 
-  // The ids of the new endpoints, all at the receiver.
+  // The ids of the new endpoints.
   absl::StatusOr<std::vector<std::string>> CreateEndpoints(const EndpointPlan& plan);
 
   // Waits until no delivery is open; DEADLINE_EXCEEDED after `timeout`.
@@ -67,6 +75,8 @@ class Rig {
   Usage Used();
 
  private:
+  std::string UrlAt(Site site, size_t number) const;
+
   Rig(FastReceiver& receiver, Options options)
       : receiver_(receiver), options_(std::move(options)) {}
 

@@ -52,11 +52,11 @@ class CommitterTest : public ::testing::Test {
  protected:
   // A call with events of these types; what it is told is noted as "a OK" or "a UNAVAILABLE".
   Submission Call(const std::vector<std::string>& types, const std::string& key = "",
-                  Instant deadline = absl::InfiniteDuration()) {
+                  Instant deadline = absl::InfiniteDuration(), const std::string& org = "org") {
     Submission call;
     for (const std::string& type : types) {
       NewEvent event;
-      event.tenant = {"org", "env"};
+      event.tenant = {org, "env"};
       event.type = type;
       event.idempotency_key = key;
       event.body = std::make_shared<const std::string>("{}");
@@ -68,6 +68,9 @@ class CommitterTest : public ::testing::Test {
       if (!results.ok()) message_ = std::string(results.status().message());
     };
     return call;
+  }
+  Submission CallOf(const std::string& org, const std::string& type) {
+    return Call({type}, "", absl::InfiniteDuration(), org);
   }
   void Admit(Submission call) {
     ASSERT_TRUE(committer_.Admit(call).ok());
@@ -81,7 +84,7 @@ class CommitterTest : public ::testing::Test {
 
   static CommitLimits Limits() {
     CommitLimits limits;
-    limits.max_waiting_events = 6;
+    limits.max_waiting_events = 12;
     limits.max_batch_events = 3;
     return limits;
   }
@@ -121,10 +124,28 @@ TEST_F(CommitterTest, TheEventsOfACallStayTogetherHoweverManyTheyAre) {
 }
 
 TEST_F(CommitterTest, MoreThanMayWaitIsRefusedUntilThereIsRoom) {
-  for (int i = 0; i < 6; ++i) Admit(Call({"a"}));
-  EXPECT_TRUE(absl::IsResourceExhausted(committer_.Admit(Call({"b"}))));
+  for (const char* org : {"one", "two"}) {
+    for (int i = 0; i < 6; ++i) Admit(CallOf(org, "a"));
+  }
+  EXPECT_TRUE(absl::IsResourceExhausted(committer_.Admit(CallOf("three", "b"))));
   Run();
-  EXPECT_TRUE(committer_.Admit(Call({"b"})).ok());
+  EXPECT_TRUE(committer_.Admit(CallOf("three", "b")).ok());
+}
+
+TEST_F(CommitterTest, AnOrgFillsHalfOfTheQueueAtMost) {
+  for (int i = 0; i < 6; ++i) Admit(CallOf("busy", "a"));
+  EXPECT_TRUE(absl::IsResourceExhausted(committer_.Admit(CallOf("busy", "a"))));
+  Admit(CallOf("other", "b"));
+  Run();
+  EXPECT_EQ(told_.size(), 7);
+  EXPECT_TRUE(committer_.Admit(CallOf("busy", "a")).ok());
+}
+
+TEST_F(CommitterTest, OrgsHaveTheirTurnsAndKeepTheirOrder) {
+  for (const char* type : {"a1", "a2", "a3"}) Admit(CallOf("busy", type));
+  for (const char* type : {"b1", "b2"}) Admit(CallOf("other", type));
+  Run();
+  EXPECT_THAT(book_.batches, ElementsAre("a1 b1 a2", "b2 a3"));
 }
 
 TEST_F(CommitterTest, ACallWhoseDeadlinePassedIsNotStored) {
