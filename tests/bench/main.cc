@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <fstream>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,6 +17,8 @@
 #include "absl/strings/string_view.h"
 #include "tests/bench/cases.h"
 #include "tests/bench/fast_receiver.h"
+#include "tests/bench/latency_histogram.h"
+#include "tests/bench/load.h"
 #include "tests/bench/usage.h"
 
 ABSL_FLAG(std::vector<std::string>, cases, {},
@@ -37,6 +40,9 @@ ABSL_FLAG(int, answer, 200, "bytes of the receiver's answer");
 ABSL_FLAG(std::vector<std::string>, server_flags, {}, "flags for postriderd, with commas between");
 ABSL_FLAG(std::vector<std::string>, postgres, {},
           "settings for PostgreSQL as NAME=VALUE, with commas between");
+ABSL_FLAG(std::string, publish_to, "",
+          "no case: batches, as --events, --rate, --batch and --groups say, to the server at this "
+          "address, for the second org of a case");
 ABSL_FLAG(std::string, json, "", "a file for the results, which is written over");
 
 namespace postrider::bench {
@@ -72,7 +78,31 @@ int ListCases() {
   return 0;
 }
 
+int PublishTo(const std::string& address) {
+  CaseSettings settings;
+  ApplyFlags(&settings);
+  LoadOptions load = settings.load;
+  load.mode = LoadMode::kBatch;
+  load.groups = settings.endpoints.groups;
+  load.first_org = 1;
+  load.marked = false;
+  load.may_be_refused = true;
+  const auto latencies = std::make_unique<LatencyHistogram>();
+  const absl::StatusOr<LoadResult> result = RunLoad(address, load, latencies.get());
+  if (!result.ok()) {
+    std::fprintf(stderr, "%s\n", std::string(result.status().message()).c_str());
+    return 1;
+  }
+  std::printf("%lld deliveries in %.3f s, %lld calls refused\n",
+              static_cast<long long>(result->deliveries), absl::ToDoubleSeconds(result->elapsed),
+              static_cast<long long>(result->refused));
+  return 0;
+}
+
 int Run() {
+  if (const std::string address = absl::GetFlag(FLAGS_publish_to); !address.empty()) {
+    return PublishTo(address);
+  }
   const std::vector<std::string> wanted = absl::GetFlag(FLAGS_cases);
   if (wanted.empty()) return ListCases();
   std::vector<Case> cases;
