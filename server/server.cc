@@ -288,7 +288,8 @@ absl::Status Server::Parts::StartServices() {
   absl::StatusOr<std::unique_ptr<rpc::GrpcServer>> listening = rpc::GrpcServer::Start(
       serving->Listeners(),
       {publisher_service.get(), endpoint_service.get(), event_service.get(), delivery_service.get(),
-       event_type_service.get(), &serving->api_key_service(), org_service.get()});
+       event_type_service.get(), &serving->api_key_service(), org_service.get()},
+      serving->strangers());
   if (!listening.ok()) return listening.status();
   grpc = *std::move(listening);
   absl::StatusOr<std::unique_ptr<observe::StatusServer>> answering =

@@ -68,13 +68,23 @@ absl::StatusOr<std::unique_ptr<Serving>> Serving::Start(const ServingParts& part
   return serving;
 }
 
-std::vector<rpc::Listener> Serving::Listeners() const {
+bool Serving::IsTrusted(const std::string& listen_address) const {
+  return !config_.require_auth && config::IsLocalAddress(listen_address);
+}
+
+bool Serving::AllTrusted() const {
+  return std::all_of(config_.listen.begin(), config_.listen.end(),
+                     [this](const std::string& address) { return IsTrusted(address); });
+}
+
+std::vector<rpc::Listener> Serving::Listeners() {
   std::vector<rpc::ListenAddress> addresses;
   for (const std::string& address : config_.listen) {
-    addresses.push_back(
-        {address, config::IsUnixAddress(address), config::IsLoopbackAddress(address)});
+    addresses.push_back({address, config::IsUnixAddress(address),
+                         config::IsLoopbackAddress(address), IsTrusted(address)});
   }
-  return rpc::MakeListeners(addresses, certificates_.get());
+  return rpc::MakeListeners(addresses, certificates_.get(),
+                            std::make_shared<rpc::Door>(gate_, strangers_));
 }
 
 }  // namespace postrider

@@ -14,6 +14,7 @@
 #include "server/access/open_deliveries.h"
 #include "server/config/config.h"
 #include "server/rpc/api_key_service.h"
+#include "server/rpc/door.h"
 #include "server/rpc/listeners.h"
 #include "server/rpc/reception.h"
 #include "storage/postgres/api_key_store.h"
@@ -44,7 +45,9 @@ class Serving {
   // Who is told when keys may have ended, until Stop.
   void TellOfKeys(std::function<void()> told) { directory_.TellOfReadings(std::move(told)); }
   // With the credentials of each.
-  std::vector<rpc::Listener> Listeners() const;
+  std::vector<rpc::Listener> Listeners();
+  // Of the door that some of the listeners have; null when all are trusted.
+  rpc::Strangers* strangers() { return AllTrusted() ? nullptr : &strangers_; }
   // When no more calls come.
   void Stop() {
     directory_.Stop();
@@ -54,6 +57,9 @@ class Serving {
  private:
   Serving(const ServingParts& parts, std::unique_ptr<rpc::ServedCertificates> certificates);
 
+  bool IsTrusted(const std::string& listen_address) const;
+  bool AllTrusted() const;
+
   const config::Config& config_;
   const std::unique_ptr<rpc::ServedCertificates> certificates_;  // null: no TLS
   PgApiKeyStore keys_;
@@ -61,6 +67,7 @@ class Serving {
   access::KeyDirectory directory_;
   access::OpenDeliveries open_deliveries_;
   rpc::Gate gate_;
+  rpc::Strangers strangers_;
   rpc::AuditLog audit_;
   const rpc::Reception reception_;
   rpc::ApiKeyService api_key_service_;

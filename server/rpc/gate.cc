@@ -41,7 +41,17 @@ std::string ScopeName(Scope scope) {
 
 grpc::Status Gate::Admit(const grpc::CallbackServerContext& context, const Rpc& rpc,
                          Caller& caller) {
-  if (grpc::Status known = Identify(context, caller); !known.ok()) return known;
+  const std::shared_ptr<const grpc::AuthContext> auth = context.auth_context();
+  const bool without = !HasAuthorization(context.client_metadata()) &&
+                       FindByCertificate(auth.get()) == nullptr && IsTrusted(context);
+  if (without) {
+    if (options_.client_certificates && !KnowsKeys()) return KeysUnknown();
+  } else if (grpc::Status known = Identify(context.client_metadata(), auth.get(), caller);
+             !known.ok()) {
+    POSTRIDER_LOG_RARELY(observe::Severity::kWarning, "a call came without a valid credential",
+                         {{"peer", context.peer()}});
+    return known;
+  }
   caller.place = places_.Take();
   if (caller.key != nullptr) caller.place_of_key = caller.key->places.Take();
   if (caller.place == nullptr || (caller.key != nullptr && caller.place_of_key == nullptr)) {
@@ -67,15 +77,19 @@ grpc::Status Gate::AdmitItem(const Caller& caller) const {
   return caller.Charge(1, clock_.Now());
 }
 
-grpc::Status Gate::Identify(const grpc::CallbackServerContext& context, Caller& caller) const {
-  const auto [first, last] = context.client_metadata().equal_range("authorization");
+bool Gate::HasAuthorization(const CallMetadata& metadata) {
+  return metadata.find("authorization") != metadata.end();
+}
+
+grpc::Status Gate::Identify(const CallMetadata& metadata, const grpc::AuthContext* auth,
+                            Caller& caller) const {
+  const auto [first, last] = metadata.equal_range("authorization");
   const bool has_authorization = first != last;
   if (has_authorization) {
     if (std::next(first) != last) return Unauthenticated("authorization is given twice");
     caller.key = FindBySecret(std::string_view(first->second.data(), first->second.size()));
   } else {
-    caller.key = FindByCertificate(context);
-    if (caller.key == nullptr && IsTrusted(context)) return grpc::Status::OK;
+    caller.key = FindByCertificate(auth);
   }
   if ((has_authorization || options_.client_certificates) && !KnowsKeys()) return KeysUnknown();
   if (caller.key != nullptr && caller.key->ValidAt(clock_.Now())) {
@@ -83,8 +97,6 @@ grpc::Status Gate::Identify(const grpc::CallbackServerContext& context, Caller& 
     caller.scopes = caller.key->known.key.scopes;
     return grpc::Status::OK;
   }
-  POSTRIDER_LOG_RARELY(observe::Severity::kWarning, "a call came without a valid credential",
-                       {{"peer", context.peer()}});
   // The same for a key that never was, a wrong secret, a revoked and an expired one: guessing
   // teaches nothing.
   if (has_authorization || caller.key != nullptr) {
@@ -112,10 +124,8 @@ std::shared_ptr<access::KeyInUse> Gate::FindBySecret(std::string_view authorizat
   return key;
 }
 
-std::shared_ptr<access::KeyInUse> Gate::FindByCertificate(
-    const grpc::CallbackServerContext& context) const {
+std::shared_ptr<access::KeyInUse> Gate::FindByCertificate(const grpc::AuthContext* auth) const {
   if (!options_.client_certificates) return nullptr;
-  const std::shared_ptr<const grpc::AuthContext> auth = context.auth_context();
   if (auth == nullptr || !auth->IsPeerAuthenticated()) return nullptr;
   for (const char* kind : {"peer_dns", "peer_uri"}) {
     for (const grpc::string_ref& name : auth->FindPropertyValues(kind)) {

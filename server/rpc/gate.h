@@ -5,10 +5,13 @@
 
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string_view>
 
+#include "grpcpp/security/auth_context.h"
 #include "grpcpp/server_context.h"
+#include "grpcpp/support/string_ref.h"
 #include "server/access/allowance.h"
 #include "server/access/key_directory.h"
 #include "server/rpc/caller.h"
@@ -29,6 +32,8 @@ struct GateOptions {
   int calls_in_flight = 20000;       // of this server, streams included
 };
 
+using CallMetadata = std::multimap<grpc::string_ref, grpc::string_ref>;
+
 // Thread-safe.
 class Gate {
  public:
@@ -44,6 +49,11 @@ class Gate {
   }
   grpc::Status Admit(const grpc::CallbackServerContext& context, const Rpc& rpc, Caller& caller);
 
+  // Only who it is, of a call that nobody is trusted to make without a credential: OK and the key,
+  // UNAUTHENTICATED or UNAVAILABLE. Never waits.
+  grpc::Status Identify(const CallMetadata& metadata, const grpc::AuthContext* auth,
+                        Caller& caller) const;
+
   // For one more message of a stream that was let in: OK; RESOURCE_EXHAUSTED, above the key's rate;
   // UNAVAILABLE, as above; UNAUTHENTICATED, when the key ended meanwhile.
   grpc::Status AdmitItem(const Caller& caller) const;
@@ -54,10 +64,9 @@ class Gate {
 
  private:
   bool KnowsKeys() const { return keys_.Fresh(MonotonicNow()); }
-  grpc::Status Identify(const grpc::CallbackServerContext& context, Caller& caller) const;
+  static bool HasAuthorization(const CallMetadata& metadata);
   std::shared_ptr<access::KeyInUse> FindBySecret(std::string_view authorization) const;
-  std::shared_ptr<access::KeyInUse> FindByCertificate(
-      const grpc::CallbackServerContext& context) const;
+  std::shared_ptr<access::KeyInUse> FindByCertificate(const grpc::AuthContext* auth) const;
   bool IsTrusted(const grpc::CallbackServerContext& context) const;
 
   const access::KeyDirectory& keys_;

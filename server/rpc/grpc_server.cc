@@ -5,7 +5,6 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "grpc/health/v1/health.pb.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/grpcpp.h"
 #include "grpcpp/health_check_service_interface.h"
@@ -55,22 +54,25 @@ void LimitReflection(grpc::ServerBuilder& builder) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
-    const std::vector<Listener>& listeners, const std::vector<grpc::Service*>& services) {
-  grpc::EnableDefaultHealthCheckService(true);
-  // Named so that the linker keeps its description, which reflection gives out.
-  grpc::health::v1::HealthCheckRequest::descriptor();
+    const std::vector<Listener>& listeners, const std::vector<grpc::Service*>& services,
+    Strangers* strangers) {
+  grpc::EnableDefaultHealthCheckService(false);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
   builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
   builder.SetMaxSendMessageSize(kMaxMessageBytes);
   LimitConnections(builder);
   LimitReflection(builder);
+  if (strangers != nullptr) {
+    builder.experimental().SetInterceptorCreators(WatchStrangers(*strangers));
+  }
   std::vector<int> ports(listeners.size(), 0);
   for (size_t i = 0; i < listeners.size(); ++i) {
     builder.AddListeningPort(listeners[i].address, listeners[i].credentials, &ports[i]);
   }
   for (grpc::Service* service : services) builder.RegisterService(service);
   auto server = std::unique_ptr<GrpcServer>(new GrpcServer());
+  builder.RegisterService(&server->health_);
   server->server_ = builder.BuildAndStart();
   for (size_t i = 0; i < listeners.size(); ++i) {
     std::string address = listeners[i].address;
@@ -90,18 +92,13 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
 
 GrpcServer::~GrpcServer() { Shutdown(absl::ZeroDuration()); }
 
-void GrpcServer::SetServing(bool serving) {
-  if (auto* health = server_->GetHealthCheckService()) health->SetServingStatus(serving);
-}
+void GrpcServer::SetServing(bool serving) { health_.Set("", serving); }
 
-void GrpcServer::SetEgressReachable(bool reachable) {
-  if (auto* health = server_->GetHealthCheckService()) {
-    health->SetServingStatus(kEgressHealth, reachable);
-  }
-}
+void GrpcServer::SetEgressReachable(bool reachable) { health_.Set(kEgressHealth, reachable); }
 
 void GrpcServer::Shutdown(absl::Duration wait) {
   if (server_ == nullptr) return;
+  health_.End();
   server_->Shutdown(std::chrono::system_clock::now() + absl::ToChronoMilliseconds(wait));
 }
 

@@ -9,6 +9,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "server/rpc/door.h"
+#include "server/rpc/health_service.h"
 #include "server/rpc/listeners.h"
 
 namespace grpc {
@@ -22,9 +24,11 @@ inline constexpr char kEgressHealth[] = "postrider.egress";
 
 class GrpcServer {
  public:
-  // Listens; `services` must outlive it. UNAVAILABLE when an address cannot be had.
+  // Listens; `services` must outlive it, and `strangers`, which are those of the listeners' door
+  // (null: there is none). UNAVAILABLE when an address cannot be had.
   static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(
-      const std::vector<Listener>& listeners, const std::vector<grpc::Service*>& services);
+      const std::vector<Listener>& listeners, const std::vector<grpc::Service*>& services,
+      Strangers* strangers = nullptr);
   ~GrpcServer();
 
   // The first address, with the port that port 0 became.
@@ -42,6 +46,7 @@ class GrpcServer {
  private:
   GrpcServer() = default;
 
+  HealthService health_;  // outlives the calls of server_
   std::unique_ptr<grpc::Server> server_;
   std::vector<std::string> addresses_;
 };

@@ -24,23 +24,30 @@ class MarkLocal : public grpc::AuthMetadataProcessor {
 }  // namespace
 
 std::vector<Listener> MakeListeners(const std::vector<ListenAddress>& addresses,
-                                    const ServedCertificates* certificates) {
-  const bool mixed = std::any_of(addresses.begin(), addresses.end(), [](const ListenAddress& a) {
-    return !a.is_unix && !a.is_loopback;
-  });
+                                    const ServedCertificates* certificates,
+                                    const std::shared_ptr<grpc::AuthMetadataProcessor>& door) {
+  const bool all_local =
+      std::all_of(addresses.begin(), addresses.end(),
+                  [](const ListenAddress& a) { return a.is_unix || a.is_loopback; });
   std::vector<Listener> listeners;
   for (const ListenAddress& address : addresses) {
     Listener listener{address.address, nullptr};
-    if (address.is_unix || (certificates == nullptr && !(mixed && address.is_loopback))) {
-      listener.credentials = grpc::InsecureServerCredentials();
-    } else if (certificates == nullptr) {
-      // In the clear too; gRPC itself looks at the connection, and says so of the call.
-      listener.credentials = grpc::experimental::LocalServerCredentials(LOCAL_TCP);
-    } else {
+    const bool marked = address.is_trusted && address.is_loopback && !all_local;
+    if (certificates != nullptr && !address.is_unix) {
       listener.credentials = certificates->NewCredentials();
-      if (mixed && address.is_loopback) {
-        listener.credentials->SetAuthMetadataProcessor(std::make_shared<MarkLocal>());
-      }
+    } else if ((marked || !address.is_trusted) && (address.is_unix || address.is_loopback)) {
+      // In the clear too; gRPC itself looks at the connection, and says so of the call.
+      listener.credentials =
+          grpc::experimental::LocalServerCredentials(address.is_unix ? UDS : LOCAL_TCP);
+    } else {
+      listener.credentials = grpc::InsecureServerCredentials();
+      listeners.push_back(std::move(listener));
+      continue;
+    }
+    if (!address.is_trusted) {
+      listener.credentials->SetAuthMetadataProcessor(door);
+    } else if (marked) {
+      listener.credentials->SetAuthMetadataProcessor(std::make_shared<MarkLocal>());
     }
     listeners.push_back(std::move(listener));
   }

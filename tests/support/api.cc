@@ -207,7 +207,8 @@ Reply<std::string> Api::CallRaw(absl::string_view method, const std::string& req
 
 Reply<std::vector<std::string>> Api::StreamRaw(absl::string_view method,
                                                const std::string& request_bytes,
-                                               const Metadata& metadata) {
+                                               const Metadata& metadata,
+                                               const std::function<void()>& on_answer) {
   grpc::ClientContext context;
   SetDeadline(context);
   for (const auto& [name, value] : metadata) context.AddMetadata(name, value);
@@ -230,6 +231,7 @@ Reply<std::vector<std::string>> Api::StreamRaw(absl::string_view method,
     call->Read(&answer, nullptr);
     if (!next()) break;
     reply.value.push_back(BytesOf(answer));
+    if (on_answer) on_answer();
   }
   call->Finish(&reply.status, nullptr);
   next();

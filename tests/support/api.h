@@ -3,6 +3,7 @@
 
 #include <grpcpp/support/status.h>
 
+#include <functional>
 #include <memory>
 #include <set>
 #include <string>
@@ -87,10 +88,12 @@ class Api {
   Reply<std::string> CallRaw(absl::string_view method, const std::string& request_bytes,
                              const Metadata& metadata = {});
 
-  // A bidirectional rpc: sends the message and ends its side. The values are all answers.
+  // A bidirectional rpc: sends the message and ends its side. The values are all answers; each is
+  // told of as it comes.
   Reply<std::vector<std::string>> StreamRaw(absl::string_view method,
                                             const std::string& request_bytes,
-                                            const Metadata& metadata = {});
+                                            const Metadata& metadata = {},
+                                            const std::function<void()>& on_answer = nullptr);
 
   struct Stubs;
 

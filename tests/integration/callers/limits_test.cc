@@ -1,21 +1,14 @@
 // What one caller may use: rates, endpoints, open deliveries, messages, metadata, streams, pings.
 
-#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <fstream>
 #include <string>
-#include <utility>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "tests/integration/callers/http2_connection.h"
 #include "tests/support/credentials.h"
 #include "tests/support/engine_test.h"
 #include "tests/support/expect.h"
@@ -118,78 +111,6 @@ TEST_F(LimitsTest, AnOrgWithTooMuchOpenPublishesNoMoreUntilThereIsRoom) {
   }
   EXPECT_TRUE(WaitUntil([&] { return server->api().Publish(Event("org_a")).ok(); }));
 }
-
-// HTTP/2 as bytes: gRPC's own client keeps to the rules.
-class Http2Connection {
- public:
-  explicit Http2Connection(const std::string& address) : fd_(socket(AF_INET, SOCK_STREAM, 0)) {
-    sockaddr_in target{};
-    target.sin_family = AF_INET;
-    target.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int port = 0;
-    EXPECT_TRUE(absl::SimpleAtoi(address.substr(address.rfind(':') + 1), &port));
-    target.sin_port = htons(static_cast<uint16_t>(port));
-    EXPECT_EQ(connect(fd_, reinterpret_cast<sockaddr*>(&target), sizeof(target)), 0);
-    const timeval patience{10, 0};
-    setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-    // The preface and empty SETTINGS (RFC 9113, section 3.4).
-    Send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-    Send(std::string("\0\0\0\4\0\0\0\0\0", 9));
-  }
-  ~Http2Connection() { close(fd_); }
-
-  void Ping() { Send(std::string("\0\0\10\6\0\0\0\0\0", 9) + "pingping"); }
-  // Waits for the server's SETTINGS, and acknowledges them: from then on they hold.
-  void TakeSettings() {
-    char first = 0;
-    EXPECT_EQ(recv(fd_, &first, 1, MSG_PEEK), 1);
-    Send(std::string("\0\0\0\4\1\0\0\0\0", 9));
-  }
-  // Whether the server ends the connection, in time.
-  bool IsClosed() {
-    char buffer[4096];
-    ssize_t got = 0;
-    while ((got = recv(fd_, buffer, sizeof(buffer), 0)) > 0) {
-    }
-    return got == 0 || errno == ECONNRESET;
-  }
-  // Opens the stream of this odd number with a call that says nothing yet. False: the connection
-  // is over.
-  bool OpenStream(int number, const char* method) {
-    // HPACK (RFC 7541): POST and http by their numbers in the table, the rest as it is.
-    std::string block = "\x83\x86";
-    for (const auto& [name, value] :
-         {std::pair(":path", method), std::pair(":authority", "localhost"),
-          std::pair("content-type", "application/grpc"), std::pair("te", "trailers")}) {
-      for (const std::string text : {name, value}) {
-        if (text == name) block.push_back('\0');
-        block.push_back(static_cast<char>(text.size()));
-        block += text;
-      }
-    }
-    std::string frame(9, '\0');
-    frame[2] = static_cast<char>(block.size());
-    frame[3] = 1;  // HEADERS
-    frame[4] = 4;  // END_HEADERS
-    for (int i = 0; i < 4; ++i) frame[8 - i] = static_cast<char>(number >> (8 * i));
-    return Send(frame + block);
-  }
-  // Everything until the server closes the connection.
-  std::string ReadToEnd() {
-    std::string all;
-    char buffer[4096];
-    for (ssize_t got; (got = recv(fd_, buffer, sizeof(buffer), 0)) > 0;) {
-      all.append(buffer, static_cast<size_t>(got));
-    }
-    return all;
-  }
-
- private:
-  bool Send(const std::string& bytes) {
-    return send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL) > 0;
-  }
-  const int fd_;
-};
 
 TEST_F(LimitsTest, AClientThatPingsAllTheTimeLosesItsConnection) {
   ServerProcess* server = StartServer();
