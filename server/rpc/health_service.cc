@@ -35,13 +35,17 @@ class HealthService::Call : public Reactor {
   Call(HealthService& service, grpc::CallbackServerContext& context)
       : service_(service), context_(context) {
     alarm_.Set(std::chrono::system_clock::now() + kRequestTimeout, [this](bool expired) {
-      if (expired) context_.TryCancel();
+      if (expired) CancelIfReading();
       Release();
     });
     StartRead(&bytes_);
   }
 
   void OnReadDone(bool ok) override {
+    {
+      absl::MutexLock lock(&mutex_);
+      reading_ = false;
+    }
     alarm_.Cancel();
     Request request;
     if (!ok) {
@@ -66,8 +70,15 @@ class HealthService::Call : public Reactor {
   void Release() {
     if (--holders_ == 0) delete this;
   }
+  // With the lock: once the request is there the call may end, and its context with it.
+  void CancelIfReading() {
+    absl::MutexLock lock(&mutex_);
+    if (reading_) context_.TryCancel();
+  }
 
   grpc::CallbackServerContext& context_;
+  absl::Mutex mutex_;
+  bool reading_ ABSL_GUARDED_BY(mutex_) = true;
   grpc::Alarm alarm_;
   std::atomic<int> holders_ = 2;
 };
