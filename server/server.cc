@@ -289,7 +289,7 @@ absl::Status Server::Parts::StartServices() {
       serving->Listeners(),
       {publisher_service.get(), endpoint_service.get(), event_service.get(), delivery_service.get(),
        event_type_service.get(), &serving->api_key_service(), org_service.get()},
-      serving->strangers());
+      &serving->gate(), serving->strangers());
   if (!listening.ok()) return listening.status();
   grpc = *std::move(listening);
   absl::StatusOr<std::unique_ptr<observe::StatusServer>> answering =

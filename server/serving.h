@@ -46,6 +46,7 @@ class Serving {
   void TellOfKeys(std::function<void()> told) { directory_.TellOfReadings(std::move(told)); }
   // With the credentials of each.
   std::vector<rpc::Listener> Listeners();
+  const rpc::Gate& gate() const { return gate_; }
   // Of the door that some of the listeners have; null when all are trusted.
   rpc::Strangers* strangers() { return AllTrusted() ? nullptr : &strangers_; }
   // When no more calls come.

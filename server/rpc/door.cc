@@ -12,8 +12,6 @@
 namespace postrider::rpc {
 namespace {
 
-constexpr char kMark[] = "postrider_stranger";
-
 absl::string_view PathOf(const CallMetadata& metadata) {
   const auto path = metadata.find(":path");
   if (path == metadata.end()) return "";
@@ -34,16 +32,23 @@ bool IsOurs(absl::string_view path) {
 
 class StrangerWatch final : public grpc::experimental::ServerInterceptorFactoryInterface {
  public:
-  explicit StrangerWatch(Strangers& strangers) : strangers_(strangers) {}
+  StrangerWatch(const Gate& gate, Strangers& strangers) : gate_(gate), strangers_(strangers) {}
 
   grpc::experimental::Interceptor* CreateServerInterceptor(
       grpc::experimental::ServerRpcInfo* info) override {
-    const auto auth = info->server_context()->auth_context();
-    if (auth != nullptr && !auth->FindPropertyValues(kMark).empty()) strangers_.Leave();
+    // What the door saw is not noted in the AuthContext: it is one for all calls of a connection,
+    // and may not change while they read it.
+    const grpc::ServerContextBase& context = *info->server_context();
+    Caller caller;
+    if (!IsOpen(info->method()) && !gate_.IsTrusted(context) &&
+        !gate_.Identify(context.client_metadata(), context.auth_context().get(), caller).ok()) {
+      strangers_.Leave();
+    }
     return nullptr;
   }
 
  private:
+  const Gate& gate_;
   Strangers& strangers_;
 };
 
@@ -56,19 +61,16 @@ grpc::Status Door::Process(const InputMetadata& metadata, grpc::AuthContext* aut
   Caller caller;
   grpc::Status known = gate_.Identify(metadata, auth, caller);
   if (known.ok()) return known;
-  if (IsOurs(path) && strangers_.Enter()) {
-    auth->AddProperty(kMark, "1");
-    return grpc::Status::OK;
-  }
+  if (IsOurs(path) && strangers_.Enter()) return grpc::Status::OK;
   POSTRIDER_LOG_RARELY(observe::Severity::kWarning,
                        "many calls without a valid credential are under way", {});
   return known;
 }
 
 std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> WatchStrangers(
-    Strangers& strangers) {
+    const Gate& gate, Strangers& strangers) {
   std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> creators;
-  creators.push_back(std::make_unique<StrangerWatch>(strangers));
+  creators.push_back(std::make_unique<StrangerWatch>(gate, strangers));
   return creators;
 }
 

@@ -26,7 +26,12 @@ class Strangers {
     --count_;
     return false;
   }
-  void Leave() { --count_; }
+  // A key that was made or revoked meanwhile makes one too few or too many of these.
+  void Leave() {
+    int count = count_.load();
+    while (count > 0 && !count_.compare_exchange_weak(count, count - 1)) {
+    }
+  }
 
  private:
   std::atomic<int> count_ = 0;
@@ -50,6 +55,6 @@ class Door final : public grpc::AuthMetadataProcessor {
 // Sees every call when its message is there, or never will be: a stranger's leaves `strangers`. For
 // ServerBuilder::experimental().SetInterceptorCreators; intercepts nothing.
 std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> WatchStrangers(
-    Strangers& strangers);
+    const Gate& gate, Strangers& strangers);
 
 }  // namespace postrider::rpc

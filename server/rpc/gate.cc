@@ -135,7 +135,7 @@ std::shared_ptr<access::KeyInUse> Gate::FindByCertificate(const grpc::AuthContex
   return nullptr;
 }
 
-bool Gate::IsTrusted(const grpc::CallbackServerContext& context) const {
+bool Gate::IsTrusted(const grpc::ServerContextBase& context) const {
   switch (options_.trust) {
     case LocalTrust::kNobody:
       return false;

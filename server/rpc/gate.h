@@ -54,6 +54,9 @@ class Gate {
   grpc::Status Identify(const CallMetadata& metadata, const grpc::AuthContext* auth,
                         Caller& caller) const;
 
+  // Whether the call came by a listener that lets everybody in.
+  bool IsTrusted(const grpc::ServerContextBase& context) const;
+
   // For one more message of a stream that was let in: OK; RESOURCE_EXHAUSTED, above the key's rate;
   // UNAVAILABLE, as above; UNAUTHENTICATED, when the key ended meanwhile.
   grpc::Status AdmitItem(const Caller& caller) const;
@@ -67,7 +70,6 @@ class Gate {
   static bool HasAuthorization(const CallMetadata& metadata);
   std::shared_ptr<access::KeyInUse> FindBySecret(std::string_view authorization) const;
   std::shared_ptr<access::KeyInUse> FindByCertificate(const grpc::AuthContext* auth) const;
-  bool IsTrusted(const grpc::CallbackServerContext& context) const;
 
   const access::KeyDirectory& keys_;
   const DatabaseClock& clock_;

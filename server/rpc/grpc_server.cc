@@ -55,7 +55,7 @@ void LimitReflection(grpc::ServerBuilder& builder) {
 
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
     const std::vector<Listener>& listeners, const std::vector<grpc::Service*>& services,
-    Strangers* strangers) {
+    const Gate* gate, Strangers* strangers) {
   grpc::EnableDefaultHealthCheckService(false);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
@@ -64,7 +64,7 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(
   LimitConnections(builder);
   LimitReflection(builder);
   if (strangers != nullptr) {
-    builder.experimental().SetInterceptorCreators(WatchStrangers(*strangers));
+    builder.experimental().SetInterceptorCreators(WatchStrangers(*gate, *strangers));
   }
   std::vector<int> ports(listeners.size(), 0);
   for (size_t i = 0; i < listeners.size(); ++i) {

@@ -28,7 +28,7 @@ class GrpcServer {
   // (null: there is none). UNAVAILABLE when an address cannot be had.
   static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(
       const std::vector<Listener>& listeners, const std::vector<grpc::Service*>& services,
-      Strangers* strangers = nullptr);
+      const Gate* gate = nullptr, Strangers* strangers = nullptr);
   ~GrpcServer();
 
   // The first address, with the port that port 0 became.

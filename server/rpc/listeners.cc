@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/synchronization/mutex.h"
 #include "grpcpp/security/auth_context.h"
 #include "grpcpp/security/auth_metadata_processor.h"
 #include "grpcpp/security/server_credentials.h"
@@ -11,14 +12,20 @@ namespace {
 
 constexpr char kMark[] = "postrider_local_listener";
 
+// The AuthContext is one for all calls of a connection. So it is marked once, before the first of
+// them is handed over, and not changed while others read it.
 class MarkLocal : public grpc::AuthMetadataProcessor {
  public:
   bool IsBlocking() const override { return false; }
   grpc::Status Process(const InputMetadata&, grpc::AuthContext* context, OutputMetadata*,
                        OutputMetadata*) override {
-    context->AddProperty(kMark, "1");
+    absl::MutexLock lock(&mutex_);
+    if (context->FindPropertyValues(kMark).empty()) context->AddProperty(kMark, "1");
     return grpc::Status::OK;
   }
+
+ private:
+  absl::Mutex mutex_;
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <fstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "tests/support/credentials.h"
 #include "tests/support/engine_test.h"
 #include "tests/support/health.h"
+#include "tests/support/scratch_folder.h"
 #include "tests/support/wait.h"
 
 namespace postrider::testing {
@@ -59,6 +61,21 @@ TEST_F(StrangersTest, FewOfTheirMessagesAreWaitedFor) {
     EXPECT_EQ(connection.AwaitEnded(kCalls, absl::Milliseconds(300)), kCalls - kMostStrangers);
   }
   EXPECT_TRUE(WaitUntil([&] { return ReasonFor(server) == "UNAUTHENTICATED"; }));
+}
+
+TEST_F(StrangersTest, OneWhoWasAStrangerIsNoneWithACredentialOnTheSameConnection) {
+  const std::string file = ScratchFolder::NewFile("bootstrap-key");
+  ServerProcess* server = StartServer({"--require-auth", "--bootstrap-key", file});
+  ASSERT_NE(server, nullptr);
+  std::string key;
+  ASSERT_TRUE(std::ifstream(file) >> key);
+  EXPECT_EQ(ReasonFor(server), "UNAUTHENTICATED");
+  // None of these makes room for a stranger: none took any.
+  for (size_t i = 0; i < 2 * kMostStrangers; ++i) ASSERT_TRUE(TryKey(server->api(), key).ok());
+  Http2Connection connection(server->grpc_address());
+  Open(connection, kPublish);
+  EXPECT_EQ(connection.AwaitEnded(kCalls - kMostStrangers, absl::Seconds(10)),
+            kCalls - kMostStrangers);
 }
 
 TEST_F(StrangersTest, WhoIsTrustedIsWaitedFor) {
