@@ -73,6 +73,16 @@ bool SocketsAreLeft() {
   return true;
 }
 
+// libcurl's words, which may hold names of the receiver's certificate in any encoding, cut
+// anywhere.
+std::string Printable(absl::string_view text) {
+  std::string printable(text.substr(0, kMaxErrorDetailBytes));
+  for (char& c : printable) {
+    if (!absl::ascii_isprint(static_cast<unsigned char>(c))) c = '?';
+  }
+  return printable;
+}
+
 // Why a connect failed, where the system's error says something a customer can use.
 absl::string_view ConnectFailure(long error) {
   switch (error) {
@@ -410,8 +420,7 @@ void Transfer::Explain(CURLcode code, Result* result) {
     default:
       // The library's words say what was wrong with a certificate.
       if (kind.error == TransferError::kTls && error_buffer_[0] != '\0') {
-        absl::StrAppend(&result->error_text, ": ",
-                        absl::string_view(error_buffer_).substr(0, kMaxErrorDetailBytes));
+        absl::StrAppend(&result->error_text, ": ", Printable(error_buffer_));
       }
   }
 }

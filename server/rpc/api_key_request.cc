@@ -75,6 +75,12 @@ void CheckApiKey(const v1::ApiKey& given, const Caller& caller, absl::Time now, 
     errors.Add("api_key.certificate_san", absl::StrCat("must be at most ", kMaxNameBytes,
                                                        " bytes of printable ASCII without spaces"));
   }
+  // Names of certificates are unique in the installation: whoever took another org's would get the
+  // calls that its clients make.
+  if (!key.certificate_san.empty() && !caller.limit.org_id.empty()) {
+    errors.Forbid("api_key.certificate_san",
+                  "may be set only with a key that is not limited to an org");
+  }
 }
 
 }  // namespace postrider::rpc

@@ -1,11 +1,18 @@
 // Certificates and protocol versions.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <string>
+
+#include "absl/strings/ascii.h"
 #include "tests/http/loop_harness.h"
 #include "tests/http/tls_receiver.h"
 
 namespace postrider::http {
 namespace {
+
+using ::testing::HasSubstr;
 
 class LoopTlsTest : public testing::Test {
  protected:
@@ -53,6 +60,20 @@ TEST_F(LoopTlsTest, ACertificateForAnotherNameIsRefused) {
     EXPECT_EQ(harness.Post(receiver.url(host)).error, TransferError::kTls);
   }
   EXPECT_EQ(receiver.requests(), 0);
+}
+
+// The text goes into a database that takes no broken characters.
+TEST_F(LoopTlsTest, WhatACertificateSaysIsShownAsPrintableText) {
+  std::string name;
+  for (int i = 0; i < 200; ++i) name += "\xc3\xbc";
+  TlsReceiver receiver(authority_, {.certificate_host = "", .common_name = name});
+  LoopHarness harness(Trusting());
+  const Result result = harness.Post(receiver.url());
+  EXPECT_EQ(result.error, TransferError::kTls);
+  EXPECT_THAT(result.error_text, HasSubstr("name '????"));
+  EXPECT_TRUE(std::all_of(result.error_text.begin(), result.error_text.end(), [](unsigned char c) {
+    return absl::ascii_isprint(c);
+  })) << result.error_text;
 }
 
 TEST_F(LoopTlsTest, AnExpiredCertificateIsRefused) {

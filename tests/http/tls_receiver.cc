@@ -34,7 +34,7 @@ X509* MakeCertificate(EVP_PKEY* key, const std::string& name, long seconds_left,
   X509_gmtime_adj(X509_getm_notAfter(certificate), seconds_left);
   X509_set_pubkey(certificate, key);
   X509_NAME* const subject = X509_get_subject_name(certificate);
-  X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC,
+  X509_NAME_add_entry_by_txt(subject, "CN", V_ASN1_UTF8STRING,
                              reinterpret_cast<const unsigned char*>(name.c_str()), -1, -1, 0);
   X509_set_issuer_name(certificate, issuer == nullptr ? subject : X509_get_subject_name(issuer));
   return certificate;
@@ -76,8 +76,10 @@ TlsReceiver::TlsReceiver(const TestAuthority& authority, const Options& options,
   X509* const issuer = options.self_signed ? nullptr : authority.certificate();
   EVP_PKEY* const issuer_key = options.self_signed ? key : authority.key();
   X509* const certificate =
-      MakeCertificate(key, "test receiver", options.expired ? -3600 : 3600, issuer);
-  AddExtension(certificate, NID_subject_alt_name, absl::StrCat("DNS:", options.certificate_host));
+      MakeCertificate(key, options.common_name, options.expired ? -3600 : 3600, issuer);
+  if (!options.certificate_host.empty()) {
+    AddExtension(certificate, NID_subject_alt_name, absl::StrCat("DNS:", options.certificate_host));
+  }
   X509_sign(certificate, issuer_key, EVP_sha256());
   SSL_CTX_use_certificate(context_, certificate);
   SSL_CTX_use_PrivateKey(context_, key);

@@ -36,7 +36,8 @@ class TestAuthority {
 class TlsReceiver {
  public:
   struct Options {
-    std::string certificate_host = "localhost";
+    std::string certificate_host = "localhost";  // empty: the certificate names none
+    std::string common_name = "test receiver";
     int max_tls_version = TLS1_3_VERSION;
     bool expired = false;
     bool self_signed = false;  // else by the authority

@@ -145,6 +145,11 @@ TEST_F(KeyTest, AKeyGivesAwayNoMoreThanItHas) {
        {KeyFor({v1::SCOPE_READ}, "org_b"), KeyFor({v1::SCOPE_READ}, "org_a", "env_2")}) {
     EXPECT_REFUSED(Create(api(), env_admin, more).status, grpc::StatusCode::PERMISSION_DENIED);
   }
+  // Nor the name of a certificate, which may be another org's.
+  v1::ApiKey named = KeyFor({v1::SCOPE_READ}, "org_a");
+  named.set_certificate_san("billing.org-b.example");
+  EXPECT_REFUSED(Create(api(), org_admin, named).status, grpc::StatusCode::PERMISSION_DENIED);
+  EXPECT_TRUE(Create(api(), "", named).ok());
   // It sees and revokes its own alone: not even the org's wider keys.
   const std::vector<v1::ApiKey> of_env = List(api(), env_admin);
   EXPECT_THAT(of_env, SizeIs(2));
