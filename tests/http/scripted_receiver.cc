@@ -135,6 +135,10 @@ bool ScriptedReceiver::AwaitAllClosed() {
 
 void ScriptedReceiver::Accept() {
   for (;;) {
+    // accept4 alone would take a descriptor before it waits, and fail where there is none just
+    // then.
+    pollfd connection{listen_fd_, POLLIN, 0};
+    poll(&connection, 1, -1);
     const int fd = accept4(listen_fd_, nullptr, nullptr, SOCK_CLOEXEC);
     if (fd < 0) return;
     ++connections_;
