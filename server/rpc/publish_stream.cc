@@ -54,18 +54,22 @@ class PublishStream final : public PublishStreams::Reactor,
     const auto bytes = static_cast<int64_t>(incoming_.Length());
     {
       absl::MutexLock lock(&mutex_);
-      reading_ = false;
       if (!ok) {
         EndLocked(grpc::Status::OK);  // The caller has said everything.
       } else if (!parsed) {
         EndLocked(Malformed());
       }
-      if (ended_) return;
+      if (ended_) {
+        reading_ = false;
+        return;
+      }
       ++unanswered_;
       unanswered_bytes_ += bytes;
     }
+    // The next one is read afterwards, whoever asks for it: items are accepted in their order.
     Publish(item, bytes);
     absl::MutexLock lock(&mutex_);
+    reading_ = false;
     MaybeRead();
   }
 
@@ -185,10 +189,10 @@ class PublishStream final : public PublishStreams::Reactor,
   const grpc::CallbackServerContext& context_;
   const PublishOrigin origin_;
   PublishStreams& streams_;
-  grpc::ByteBuffer incoming_;  // gRPC's while reading_, then OnReadDone's
+  grpc::ByteBuffer incoming_;  // gRPC's while it reads, then OnReadDone's
 
   absl::Mutex mutex_;
-  bool reading_ ABSL_GUARDED_BY(mutex_) = false;
+  bool reading_ ABSL_GUARDED_BY(mutex_) = false;  // an item, or handing it over
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;     // nothing more is read
   bool broken_ ABSL_GUARDED_BY(mutex_) = false;    // nothing more can be written
