@@ -11,8 +11,6 @@
 
 #include <atomic>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -30,9 +28,17 @@ struct Found {
   bool postgres;
 };
 
+// Empty where a process ends while it is read, of which a stream would make an exception.
 std::string ReadAll(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return std::string(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
+  std::string all;
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) return all;
+  char buffer[4096];
+  for (ssize_t got; (got = ::read(file, buffer, sizeof(buffer))) > 0;) {
+    all.append(buffer, static_cast<size_t>(got));
+  }
+  ::close(file);
+  return all;
 }
 
 // The processes that have to do with the folder. PostgreSQL's work in their data folder; a server
@@ -73,8 +79,9 @@ void EndProcessesOf(const std::string& folder) {
   }
 }
 
-// Runs in a process of its own and never returns.
-[[noreturn]] void CleanUpAfterEndOf(int program_pipe, const std::string& folder) {
+// Runs in a process of its own and never returns: an exception would make it a second run of the
+// test.
+[[noreturn]] void CleanUpAfterEndOf(int program_pipe, const std::string& folder) noexcept {
   ::setsid();  // Ctrl-C is for the program.
   ::prctl(PR_SET_NAME, "test-cleanup");
   ::signal(SIGINT, SIG_IGN);
