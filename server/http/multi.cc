@@ -210,8 +210,9 @@ void Multi::Abort(std::vector<Result>* results) {
 bool Multi::HasWork() const { return queue_.HasNext() || lookups_.HasRunnable(); }
 
 std::unique_ptr<Transfer> Multi::TakeTransfer() {
-  if (idle_.empty())
+  if (idle_.empty()) {
     return std::make_unique<Transfer>(options_, lookups_, sockets_, refusing_transfers_);
+  }
   std::unique_ptr<Transfer> transfer = std::move(idle_.back());
   idle_.pop_back();
   return transfer;

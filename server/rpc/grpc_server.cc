@@ -25,7 +25,7 @@ constexpr absl::Duration kKeepalive = absl::Minutes(2);
 constexpr absl::Duration kKeepaliveTimeout = absl::Seconds(20);
 // Reflection is the one service of gRPC's that keeps a thread for each stream, and whoever can
 // connect may ask it. Beyond them its calls are RESOURCE_EXHAUSTED.
-constexpr int kReflectionThreads = 16;
+constexpr int kReflectionThreads = 4;
 // TLS and HTTP/2 together.
 constexpr absl::Duration kHandshakeTimeout = absl::Seconds(10);
 

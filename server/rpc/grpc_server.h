@@ -24,8 +24,8 @@ inline constexpr char kEgressHealth[] = "postrider.egress";
 
 class GrpcServer {
  public:
-  // Listens; `services` must outlive it, and `strangers`, which are those of the listeners' door
-  // (null: there is none). UNAVAILABLE when an address cannot be had.
+  // Listens; `services` must outlive it, and so must `gate` and `strangers`, which are those of the
+  // listeners' door (null: there is none). UNAVAILABLE when an address cannot be had.
   static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(
       const std::vector<Listener>& listeners, const std::vector<grpc::Service*>& services,
       const Gate* gate = nullptr, Strangers* strangers = nullptr);

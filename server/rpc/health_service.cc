@@ -21,6 +21,8 @@ using Reactor = grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>;
 // in that time.
 constexpr std::chrono::seconds kRequestTimeout(1);
 constexpr size_t kMaxWatches = 1000;
+// Far more than the name of a service: parsed, a message can take 50 times its bytes.
+constexpr size_t kMaxRequestBytes = 4096;
 
 grpc::Status Stopping() {
   return grpc::Status(grpc::StatusCode::UNAVAILABLE, "the server is stopping");
@@ -50,6 +52,8 @@ class HealthService::Call : public Reactor {
     Request request;
     if (!ok) {
       Finish(grpc::Status(grpc::StatusCode::CANCELLED, "no request came"));
+    } else if (bytes_.Length() > kMaxRequestBytes) {
+      Finish(TooLarge(bytes_.Length(), kMaxRequestBytes));
     } else if (!ParseRequest(bytes_, request)) {
       Finish(Malformed());
     } else {

@@ -2,6 +2,7 @@
 #include "server/http/loop.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <string>
 #include <thread>
@@ -9,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
 #include "tests/http/loop_harness.h"
 #include "tests/http/scripted_receiver.h"
 
@@ -162,6 +164,26 @@ TEST(LoopTest, ASilentReceiverHoldsUpNobodyElse) {
   for (const Result& result : harness.Await(20)) EXPECT_EQ(result.status, 200);
   EXPECT_LE(silent.connections(), 2);
   EXPECT_EQ(harness.loop().in_flight(), 20);
+}
+
+// It stays ready to be read from, which must not keep the loop awake.
+TEST(LoopTest, AnIdleConnectionThatItsReceiverClosedCostsNothing) {
+  ScriptedReceiver receiver([](Connection& c) {
+    c.ReadRequest();
+    c.Send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  });
+  LoopHarness harness;
+  ASSERT_EQ(harness.Post(receiver.url()).status, 200);
+  ASSERT_TRUE(receiver.AwaitAllClosed());
+  const auto used = [] {
+    rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return absl::DurationFromTimeval(usage.ru_utime) + absl::DurationFromTimeval(usage.ru_stime);
+  };
+  const absl::Duration before = used();
+  absl::SleepFor(absl::Milliseconds(500));  // of which a loop that is awake uses all it gets
+  EXPECT_LT(used() - before, absl::Milliseconds(50));
+  EXPECT_EQ(harness.Post(receiver.url()).status, 200);
 }
 
 TEST(LoopTest, ARequestWhoseTurnDoesNotComeInTimeIsNotStarted) {

@@ -141,6 +141,14 @@ TEST_F(CommitterTest, AnOrgFillsHalfOfTheQueueAtMost) {
   EXPECT_TRUE(committer_.Admit(CallOf("busy", "a")).ok());
 }
 
+TEST_F(CommitterTest, ACallThatStayedBehindForItsKeyGoesBeforeLaterOnes) {
+  Admit(Call({"a"}, "key"));
+  Admit(Call({"b"}, "key"));
+  for (const char* type : {"c", "d", "e"}) Admit(Call({type}));
+  Run();
+  EXPECT_THAT(book_.batches, ElementsAre("a c d", "b e"));
+}
+
 TEST_F(CommitterTest, OrgsHaveTheirTurnsAndKeepTheirOrder) {
   for (const char* type : {"a1", "a2", "a3"}) Admit(CallOf("busy", type));
   for (const char* type : {"b1", "b2"}) Admit(CallOf("other", type));

@@ -1,4 +1,4 @@
-// What the gate and the server around it let in at the same time, and how long it may wait.
+// The gate, and the streams that pass it, in front of a server in this process.
 
 #include <gmock/gmock.h>
 #include <grpcpp/channel.h>
@@ -239,6 +239,24 @@ TEST(GateTest, AConnectionHasAsManyCallsAsItMayAndOthersGoOn) {
   server.Accept(kStreams + 1);
   for (const auto& call : calls) EXPECT_TRUE(call->Wait().ok());
   EXPECT_TRUE(passes.Wait().ok());
+}
+
+TEST(PublishStreamTest, AnItemIsHandedOverWhenTheOneBeforeItWas) {
+  ServedPublisher server(Open(), access::KeyLimits());
+  Connection connection(server.address());
+  Stream stream(connection);
+  ASSERT_TRUE(stream.Send());
+  ASSERT_TRUE(WaitUntil([&] { return server.waiting() == 1; }));
+  server.HoldNext();
+  ASSERT_TRUE(stream.Send());
+  ASSERT_TRUE(WaitUntil([&] { return server.holding(); }));
+  // While the second one is being handed over the first one's answer goes out, and the third comes.
+  server.Accept(1);
+  EXPECT_TRUE(stream.Read().ok());
+  ASSERT_TRUE(stream.Send());
+  EXPECT_FALSE(WaitUntil([&] { return server.waiting() > 0; }, absl::Milliseconds(300)));
+  server.Release();
+  EXPECT_TRUE(WaitUntil([&] { return server.waiting() == 2; }));
 }
 
 TEST(GateTest, AnItemOfAKeyThatEndedIsRefusedAndEndsTheStream) {

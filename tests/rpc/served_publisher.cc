@@ -42,15 +42,10 @@ ServedPublisher::ServedPublisher(const GateOptions& gate_options,
       records_(std::make_unique<NoRecords>()),
       audit_(*records_, clock_, [](absl::Time) { return AuditRecordId(); }),
       events_(std::make_unique<NoEvents>()),
-      service_(PublisherParts{[this](publish::Submission submission) {
-                                absl::MutexLock lock(&mutex_);
-                                if (over_)
-                                  return absl::Status(absl::UnavailableError("the test is over"));
-                                waiting_.push_back(std::move(submission));
-                                return absl::OkStatus();
-                              },
-                              *events_, reception_, clock_, [](absl::Time) { return EventId(); },
-                              envelope::JsonLimits(), absl::Hours(24)}) {
+      service_(PublisherParts{
+          [this](publish::Submission submission) { return Take(std::move(submission)); }, *events_,
+          reception_, clock_, [](absl::Time) { return EventId(); }, envelope::JsonLimits(),
+          absl::Hours(24)}) {
   const Instant now = MonotonicNow();
   clock_.Synchronize(absl::Now(), now, now);
   EXPECT_TRUE(directory_.Refresh().ok());
@@ -72,6 +67,35 @@ ServedPublisher::~ServedPublisher() {
   }
   service_.streams().Drain();
   server_->Shutdown(absl::ZeroDuration());
+}
+
+absl::Status ServedPublisher::Take(publish::Submission submission) {
+  absl::MutexLock lock(&mutex_);
+  if (hold_ == Hold::kNext) {
+    hold_ = Hold::kHolding;
+    const auto released = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+      return hold_ != Hold::kHolding || over_;
+    };
+    mutex_.Await(absl::Condition(&released));
+  }
+  if (over_) return absl::UnavailableError("the test is over");
+  waiting_.push_back(std::move(submission));
+  return absl::OkStatus();
+}
+
+void ServedPublisher::HoldNext() {
+  absl::MutexLock lock(&mutex_);
+  hold_ = Hold::kNext;
+}
+
+bool ServedPublisher::holding() const {
+  absl::MutexLock lock(&mutex_);
+  return hold_ == Hold::kHolding;
+}
+
+void ServedPublisher::Release() {
+  absl::MutexLock lock(&mutex_);
+  hold_ = Hold::kNone;
 }
 
 std::string ServedPublisher::AddKey() {

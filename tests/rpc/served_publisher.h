@@ -35,7 +35,14 @@ class ServedPublisher {
   // Accepts the oldest of them.
   void Accept(size_t count);
 
+  // The next submission is not taken before Release: its caller's thread stands still meanwhile.
+  void HoldNext();
+  bool holding() const;
+  void Release();
+
  private:
+  absl::Status Take(publish::Submission submission);
+
   class NoEvents;
   class NoRecords;
 
@@ -52,6 +59,8 @@ class ServedPublisher {
 
   mutable absl::Mutex mutex_;
   std::vector<publish::Submission> waiting_ ABSL_GUARDED_BY(mutex_);
+  enum class Hold { kNone, kNext, kHolding };
+  Hold hold_ ABSL_GUARDED_BY(mutex_) = Hold::kNone;
   bool over_ ABSL_GUARDED_BY(mutex_) = false;
 
   PublisherService service_;

@@ -20,9 +20,22 @@ namespace {
 
 // RFC 9113, sections 4.1 and 6.
 constexpr size_t kFrameHeaderBytes = 9;
+constexpr uint8_t kData = 0;
 constexpr uint8_t kHeaders = 1;
 constexpr uint8_t kResetStream = 3;
 constexpr uint8_t kEndStream = 1;
+constexpr uint8_t kEndHeaders = 4;
+// Of gRPC: whether it is compressed, and its length.
+constexpr size_t kMessageHeaderBytes = 5;
+
+std::string FrameHeader(size_t length, uint8_t type, uint8_t flags, int stream) {
+  std::string header(kFrameHeaderBytes, '\0');
+  for (int i = 0; i < 3; ++i) header[2 - i] = static_cast<char>(length >> (8 * i));
+  header[3] = static_cast<char>(type);
+  header[4] = static_cast<char>(flags);
+  for (int i = 0; i < 4; ++i) header[8 - i] = static_cast<char>(stream >> (8 * i));
+  return header;
+}
 
 }  // namespace
 
@@ -64,12 +77,12 @@ bool Http2Connection::OpenStream(int number, const char* method) {
       block += text;
     }
   }
-  std::string frame(kFrameHeaderBytes, '\0');
-  frame[2] = static_cast<char>(block.size());
-  frame[3] = kHeaders;
-  frame[4] = 4;  // END_HEADERS
-  for (int i = 0; i < 4; ++i) frame[8 - i] = static_cast<char>(number >> (8 * i));
-  return Send(frame + block);
+  return Send(FrameHeader(block.size(), kHeaders, kEndHeaders, number) + block);
+}
+
+bool Http2Connection::SendEmptyAndEnd(int number) {
+  const std::string message(kMessageHeaderBytes, '\0');
+  return Send(FrameHeader(message.size(), kData, kEndStream, number) + message);
 }
 
 bool Http2Connection::IsClosed() {

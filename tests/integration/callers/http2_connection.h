@@ -25,6 +25,8 @@ class Http2Connection {
   // Opens the stream of this odd number with a call that says nothing yet. False: the connection
   // is over.
   bool OpenStream(int number, const char* method);
+  // Ends our side of it with an empty message.
+  bool SendEmptyAndEnd(int number);
   // Whether the server ends the connection, in time.
   bool IsClosed();
   // Everything until the server closes the connection.

@@ -164,7 +164,7 @@ TEST_F(LimitsTest, StreamsOfReflectionTakeNoThreadsWithoutEnd) {
     EXPECT_FALSE(WaitUntil(
         [&] {
           most = std::max(most, ThreadsOf(server->program().pid()));
-          return most > before + 32;
+          return most > before + 12;
         },
         absl::Seconds(2)));
     EXPECT_GT(most, before) << "the streams were not taken at all";

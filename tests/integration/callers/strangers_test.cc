@@ -96,6 +96,33 @@ TEST_F(StrangersTest, AQuestionAboutHealthMustBeThereWithinASecond) {
   EXPECT_EQ(HealthOf(server->api()), Health::kServing);
 }
 
+TEST_F(StrangersTest, AQuestionAboutHealthIsShort) {
+  ServerProcess* server = StartServer({"--require-auth"});
+  ASSERT_NE(server, nullptr);
+  const auto ask = [&](size_t bytes) {
+    // Field 15, which nobody knows.
+    std::string question;
+    while (question.size() < bytes) question += "\x78\x01";
+    return server->api().CallRaw("grpc.health.v1.Health/Check", question).status.error_code();
+  };
+  EXPECT_EQ(ask(4096), grpc::StatusCode::OK);
+  EXPECT_EQ(ask(4098), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(ask(15 << 20), grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_F(StrangersTest, AThousandMayWatchHealth) {
+  ServerProcess* server = StartServer({"--require-auth"});
+  ASSERT_NE(server, nullptr);
+  Http2Connection connection(server->grpc_address());
+  connection.TakeSettings();
+  constexpr int kMost = 1000;  // server/rpc/health_service.cc
+  for (int i = 0; i < kMost + 5; ++i) {
+    ASSERT_TRUE(connection.OpenStream(2 * i + 1, "/grpc.health.v1.Health/Watch"));
+    ASSERT_TRUE(connection.SendEmptyAndEnd(2 * i + 1));
+  }
+  EXPECT_EQ(connection.AwaitEnded(6, absl::Seconds(3)), 5u);
+}
+
 TEST_F(StrangersTest, WhoWatchesHealthHearsOfTheDrainAndOfTheEnd) {
   ServerProcess* server = StartServer({"--require-auth"});
   ASSERT_NE(server, nullptr);
