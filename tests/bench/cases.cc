@@ -31,6 +31,13 @@ CaseSettings FanOut() {
   return settings;
 }
 
+CaseSettings Ordered() {
+  CaseSettings settings = Settings(LoadMode::kUnary, {.ordered = true});
+  settings.runs = 3;
+  settings.load.events = 3000;
+  return settings;
+}
+
 CaseSettings Slow() {
   CaseSettings settings = Settings(LoadMode::kUnary, {.groups = 64});
   settings.load.in_flight = 512;
@@ -83,24 +90,24 @@ CaseSettings Growth() {
 
 std::vector<Case> AllCases() {
   return {
-      {"unary", "unary Publish, fan-out 1", Settings(LoadMode::kUnary, {.groups = 16}),
+      {"unary", "unary Publish", Settings(LoadMode::kUnary, {.groups = 16}), RunThroughput},
+      {"stream", "StreamPublish", Settings(LoadMode::kStream, {.groups = 16}), RunThroughput},
+      {"batch", "BatchPublish", Batches(), RunThroughput},
+      {"fanout", "unary Publish, each event for several endpoints", FanOut(), RunThroughput},
+      {"ordered", "ordered endpoints, which get one delivery after the other", Ordered(),
        RunThroughput},
-      {"stream", "StreamPublish, fan-out 1", Settings(LoadMode::kStream, {.groups = 16}),
+      {"slow", "a receiver that takes its time", Slow(), RunThroughput},
+      {"latency", "events at their times", Calm(), RunThroughput},
+      {"endpoints", "many endpoints of one org, each event for one of them", ManyEndpoints(),
        RunThroughput},
-      {"batch", "BatchPublish of 100, fan-out 1", Batches(), RunThroughput},
-      {"fanout", "unary Publish, fan-out 10", FanOut(), RunThroughput},
-      {"slow", "a receiver that takes 50 ms", Slow(), RunThroughput},
-      {"latency", "200 events a second", Calm(), RunThroughput},
-      {"endpoints", "10,000 endpoints of one org, each event for one of them", ManyEndpoints(),
-       RunThroughput},
-      {"orgs", "1,000 orgs with one endpoint each", ManyOrgs(), RunThroughput},
-      {"fairness", "100 healthy endpoints, then beside 100 dead and 100 slow ones", Fairness(100),
-       RunEndpointFairness},
+      {"orgs", "many orgs with one endpoint each", ManyOrgs(), RunThroughput},
+      {"fairness", "healthy endpoints, then beside as many dead and as many slow ones",
+       Fairness(100), RunEndpointFairness},
       {"org_fairness", "an org, then beside one that publishes 10,000 events a second",
        Fairness(10), RunOrgFairness},
       {"memory", "resident memory of the server", Memory(), RunMemory},
-      {"backlog", "1,000,000 deliveries that are due", Backlog(), RunBacklog},
-      {"growth", "10 million deliveries, the last against the first", Growth(), RunGrowth},
+      {"backlog", "deliveries that are due when the server starts", Backlog(), RunBacklog},
+      {"growth", "the last deliveries of a long run against the first", Growth(), RunGrowth},
   };
 }
 

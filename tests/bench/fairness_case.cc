@@ -10,6 +10,7 @@
 #include "absl/time/clock.h"
 #include "tests/bench/throughput_case.h"
 #include "tests/support/program.h"
+#include "tests/support/wait.h"
 
 namespace postrider::bench {
 namespace {
@@ -17,8 +18,9 @@ namespace {
 constexpr int64_t kWaitingOfDead = 1000;
 constexpr int64_t kWaitingOfSlow = 100;
 constexpr double kBusyRate = 10000;
-// For what is measured alone to be over before the other load begins, and for that one to be under
-// way.
+// For the last events to arrive, once their calls were answered.
+constexpr absl::Duration kArrivalTimeout = absl::Minutes(1);
+// For the other load to be under way.
 constexpr absl::Duration kSettle = absl::Seconds(2);
 
 absl::Status Create(Rig& rig, const EndpointPlan& plan) {
@@ -43,12 +45,12 @@ absl::Status Measure(Rig& rig, const LoadOptions& load, const std::string& what,
   rig.receiver().arrivals().Clear();
   const absl::StatusOr<LoadResult> result = RunLoad(rig.address(), load, latencies.get());
   if (!result.ok()) return result.status();
-  absl::SleepFor(kSettle);
   const LatencyHistogram& arrivals = rig.receiver().arrivals();
-  if (arrivals.count() < result->deliveries) {
+  if (!testing::WaitUntil([&] { return arrivals.count() >= result->deliveries; },
+                          kArrivalTimeout)) {
     return absl::DeadlineExceededError(absl::StrCat("of ", result->deliveries, " deliveries ",
                                                     arrivals.count(), " had arrived after ",
-                                                    absl::FormatDuration(kSettle)));
+                                                    absl::FormatDuration(kArrivalTimeout)));
   }
   *p99 = absl::ToDoubleMilliseconds(arrivals.Quantile(0.99));
   report.Add(what + ": call p99, ms", absl::ToDoubleMilliseconds(latencies->Quantile(0.99)));

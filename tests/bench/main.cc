@@ -19,6 +19,7 @@
 #include "tests/bench/fast_receiver.h"
 #include "tests/bench/latency_histogram.h"
 #include "tests/bench/load.h"
+#include "tests/bench/throughput_case.h"
 #include "tests/bench/usage.h"
 
 ABSL_FLAG(std::vector<std::string>, cases, {},
@@ -74,7 +75,9 @@ void ApplyFlags(CaseSettings* settings) {
 
 int ListCases() {
   std::printf("tools/bench --cases=NAME,... [--help]\n\n");
-  for (const Case& known : AllCases()) std::printf("  %-10s %s\n", known.name, known.what);
+  for (const Case& known : AllCases()) {
+    std::printf("  %-12s %s\n", known.name, Describe(known).c_str());
+  }
   return 0;
 }
 

@@ -84,6 +84,7 @@ absl::StatusOr<std::vector<std::string>> Rig::CreateEndpoints(const EndpointPlan
       endpoint.add_events(TypeOf(plan.first_group + i % plan.groups));
       if (plan.site == Site::kDead) endpoint.set_disable_threshold(0);
       if (plan.max_in_flight > 0) endpoint.set_max_in_flight(plan.max_in_flight);
+      if (plan.ordered) endpoint.set_ordered(true);
       const testing::Reply<v1::CreateEndpointResponse> reply =
           server_->api().CreateEndpoint(request);
       if (!reply.ok()) return absl::InternalError(testing::ToText(reply.status));

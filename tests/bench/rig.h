@@ -41,6 +41,7 @@ struct EndpointPlan {
   int groups = 1;         // event types
   int fan_out = 1;        // endpoints of each type in each org
   int max_in_flight = 0;  // 0: the server's default
+  bool ordered = false;
   int first_org = 0;
   int first_group = 0;
   Site site = Site::kFast;

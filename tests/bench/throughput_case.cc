@@ -95,7 +95,11 @@ std::string Describe(const Case& self) {
                     : absl::StrCat(load.in_flight, " calls in flight"),
       load.mode == LoadMode::kBatch ? absl::StrCat(", ", load.batch, " events a call") : "", ", ",
       settings.endpoints.orgs * settings.endpoints.groups * settings.endpoints.fan_out,
-      " endpoints, median of ", settings.runs);
+      " endpoints, fan-out ", settings.endpoints.fan_out,
+      settings.receiver_delay > absl::ZeroDuration()
+          ? absl::StrCat(", answers after ", absl::FormatDuration(settings.receiver_delay))
+          : "",
+      ", median of ", settings.runs);
 }
 
 absl::StatusOr<Report> RunThroughput(const Case& self, FastReceiver& receiver) {
