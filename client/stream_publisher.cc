@@ -249,9 +249,10 @@ class StreamPublisher::Sender {
   void StreamLost(absl::Status status, std::vector<Ending>* endings)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (status.ok()) status = absl::UnavailableError("the stream ended without an answer");
-    // What the server's end looks like when it has no time for more.
-    if (absl::IsCancelled(status)) status = absl::UnavailableError(status.message());
-    if (overdue_) status = absl::DeadlineExceededError("there was no answer in time");
+    if (absl::IsCancelled(status)) {
+      // By us, or what the server's end looks like when it has no time for more.
+      status = overdue_ ? NoAnswerInTime() : absl::UnavailableError(status.message());
+    }
     overdue_ = false;
     reopen_at_ = absl::Now() + RetryWait(stream_options_.retry, ++lost_streams_, RetryDelay(status),
                                          surroundings_.random());
@@ -266,6 +267,13 @@ class StreamPublisher::Sender {
     to_send_.clear();
     later_.clear();
     while (!items_.empty()) endings->push_back(End(items_.begin()->first, status));
+  }
+
+  // Says what the try before met, if none was answered since: often the reason.
+  absl::Status NoAnswerInTime() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return absl::DeadlineExceededError(absl::StrCat(
+        "there was no answer in time",
+        lost_streams_ > 0 ? absl::StrCat("; the stream before: ", lost_with_.message()) : ""));
   }
 
   // What waits for a stream does so no longer than its deadline.
