@@ -360,6 +360,11 @@ int Transfer::OnRequest(void* self_pointer, char* remote_ip, char*, int remote_p
     self->verdict_ = Verdict::kSecondSend;
     return CURL_PREREQFUNC_ABORT;
   }
+  // The library could not ask for it any more: the other side has reset the connection by now.
+  if (self->verdict_ == Verdict::kNone && (remote_ip == nullptr || *remote_ip == '\0')) {
+    self->verdict_ = Verdict::kPeerGone;
+    return CURL_PREREQFUNC_ABORT;
+  }
   const absl::StatusOr<IpAddress> ip = IpAddress::Parse(remote_ip);
   if (self->verdict_ == Verdict::kBlocked || !ip.ok() ||
       !self->options_.policy.Allows(*ip, remote_port)) {
@@ -469,6 +474,10 @@ Result Transfer::Finish(CURLcode code) {
     case Verdict::kSecondSend:
       result.error = TransferError::kConnection;
       result.error_text = "the connection was closed while the request was sent";
+      break;
+    case Verdict::kPeerGone:
+      result.error = TransferError::kConnection;
+      result.error_text = "the connection was closed before the request was sent";
       break;
     case Verdict::kHeadersTooLarge:
       result.error = TransferError::kConnection;

@@ -73,6 +73,7 @@ class Transfer {
     kBadRequest,
     kBlocked,
     kSecondSend,
+    kPeerGone,
     kHeadersTooLarge,
     kBodyCapped,
     kFlooded

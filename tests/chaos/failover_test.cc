@@ -13,6 +13,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "tests/support/engine_test.h"
+#include "tests/support/sanitized.h"
 
 namespace postrider::testing {
 namespace {
@@ -112,7 +113,7 @@ TEST_F(FailoverTest, APromotedStandbyIsFollowedAndNothingAcknowledgedIsLost) {
   const int before = published;
   EXPECT_TRUE(WaitUntil([&] { return published > before + kThreads; }));
   const absl::Duration resumed = absl::Now() - killed;
-  EXPECT_LT(resumed, absl::Seconds(5));
+  EXPECT_LT(resumed, absl::Seconds(5 * kSlowness));
   RecordProperty("resumed_after_ms", std::to_string(absl::ToInt64Milliseconds(resumed)));
   EXPECT_TRUE(WaitUntil([&] { return published >= before + kBeforeAndAfter; }));
   stop = true;

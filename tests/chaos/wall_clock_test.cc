@@ -58,9 +58,6 @@ class WallClock {
 class WallClockTest : public OwnServersTest {
  protected:
   void SetUp() override {
-#ifdef __SANITIZE_ADDRESS__
-    GTEST_SKIP() << "AddressSanitizer and the fake clock both want to be loaded first";
-#endif
     ASSERT_NE(FakeClockLibrary(), "") << "install the package faketime (tools/install --for-tests)";
     ServerProcess::Options options;
     options.database = database().conninfo();

@@ -12,6 +12,7 @@
 #include "server/runtime/clock.h"
 #include "tests/http/hostile_receivers.h"
 #include "tests/support/engine_test.h"
+#include "tests/support/sanitized.h"
 
 namespace postrider::testing {
 namespace {
@@ -116,7 +117,7 @@ TEST_F(HostileEndpointsTest, CostNothingButTheirOwnAttempts) {
       most_memory = std::max(most_memory, ResidentMemory(server->program().pid()));
     }
     EXPECT_FALSE(open);
-    EXPECT_LT(MonotonicNow() - begun, absl::Seconds(6));
+    EXPECT_LT(MonotonicNow() - begun, absl::Seconds(6 * kSlowness));
     for (size_t i = first; i < end; ++i) {
       SCOPED_TRACE(all[i].name);
       const std::vector<v1::Attempt> log = caller.AttemptsTo(endpoints[i]);
@@ -139,6 +140,7 @@ TEST_F(HostileEndpointsTest, CostNothingButTheirOwnAttempts) {
       "%lld KiB more memory\n",
       absl::FormatDuration(own_p99).c_str(), absl::FormatDuration(attacked_p99).c_str(), all.size(),
       attacked.size(), static_cast<long long>(most_memory - memory));
+  if (kSanitized) return;
   EXPECT_LT(attacked_p99, std::max(2 * own_p99, kResolution));
   EXPECT_LT(most_memory - memory, 10 << 10);
 }
