@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "sql_text.h"
+#include "storage/postgres/event_ids.h"
 #include "storage/postgres/page.h"
 #include "storage/postgres/request_ids.h"
 
@@ -113,7 +114,6 @@ absl::StatusOr<Page<Delivery>> PgDeliveryStore::List(const DeliveryFilter& filte
   Params params;
   params.Text(filter.tenant.org_id).Text(filter.tenant.env_id);
   OptionalUuid(params, filter.endpoint_id ? std::optional(filter.endpoint_id->ulid) : std::nullopt);
-  OptionalUuid(params, filter.event_id ? std::optional(filter.event_id->ulid) : std::nullopt);
   params.Int4(filter.state ? static_cast<int32_t>(*filter.state) : 0)
       .Uuid(bounds.before)
       .Uuid(bounds.from)
@@ -121,7 +121,12 @@ absl::StatusOr<Page<Delivery>> PgDeliveryStore::List(const DeliveryFilter& filte
       .Int4(*env_no)
       .Time(filter.start_time)
       .Time(filter.end_time);
-  absl::StatusOr<Result> rows = session->Run(sql::kDeliveriesList, params);
+  if (filter.event_id) {
+    const IdRange made = IdsBeside(*filter.event_id);
+    params.Uuid(filter.event_id->ulid).Uuid(made.from).Uuid(made.before);
+  }
+  absl::StatusOr<Result> rows =
+      session->Run(filter.event_id ? sql::kDeliveriesListOfEvent : sql::kDeliveriesList, params);
   if (!rows.ok()) return rows.status();
   Page<Delivery> deliveries;
   deliveries.more = rows->rows() > page.size;

@@ -5,6 +5,7 @@
 
 #include "sql_text.h"
 #include "storage/postgres/delivery_store.h"
+#include "storage/postgres/event_ids.h"
 
 namespace postrider {
 namespace {
@@ -81,8 +82,16 @@ absl::Status PgDispatchStore::Release(const std::vector<LeaseRef>& leases) {
 }
 
 absl::Status PgDispatchStore::ReleaseUntold(const std::vector<EventId>& events, int32_t node_no) {
+  std::vector<IdRange> made;  // each once
+  made.reserve(events.size());
+  for (const EventId& id : events) made.push_back(IdsBeside(id));
+  std::sort(made.begin(), made.end());
+  made.erase(std::unique(made.begin(), made.end()), made.end());
   params_.Clear();
-  params_.UuidArray(events, [](const EventId& id) { return id.ulid; }).Int4(node_no);
+  params_.UuidArray(events, [](const EventId& id) { return id.ulid; })
+      .Int4(node_no)
+      .UuidArray(made, [](const IdRange& ids) { return ids.from; })
+      .UuidArray(made, [](const IdRange& ids) { return ids.before; });
   return session_.Run(sql::kReleaseUntold, params_).status();
 }
 

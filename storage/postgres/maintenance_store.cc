@@ -14,10 +14,10 @@ constexpr int64_t kDeadRowsWorthAVacuum = 50000;
 constexpr Statement kNow{"now", "SELECT now()"};
 
 // In order; a migration that was released never changes.
-constexpr Statement kMigrations[] = {sql::kMigrationInitial,         sql::kMigrationDeliveryGuards,
-                                     sql::kMigrationFailures,        sql::kMigrationCallers,
-                                     sql::kMigrationLookups,         sql::kMigrationSteadyNodes,
-                                     sql::kMigrationOrderedEndpoints};
+constexpr Statement kMigrations[] = {sql::kMigrationInitial,          sql::kMigrationDeliveryGuards,
+                                     sql::kMigrationFailures,         sql::kMigrationCallers,
+                                     sql::kMigrationLookups,          sql::kMigrationSteadyNodes,
+                                     sql::kMigrationOrderedEndpoints, sql::kMigrationFewerIndexes};
 
 }  // namespace
 

@@ -36,11 +36,13 @@ class HotPlansTest : public PlansTest {
     const std::vector<EndpointId> some(
         endpoints_.begin(), endpoints_.begin() + std::min<long>(20, std::ssize(endpoints_)));
 
+    // As of one call: they have a millisecond in common.
     std::vector<NewEvent> events(50);
     std::vector<int32_t> batches;
+    const absl::Time now = DatabaseTime();
     for (NewEvent& event : events) {
-      event.create_time = event.event_time = DatabaseTime();
-      event.id = EventId{ulids.Next(event.create_time)};
+      event.create_time = event.event_time = now;
+      event.id = EventId{ulids.Next(now)};
       event.tenant = {"org", "env"};
       event.type = absl::StrCat("t", 10 * (batches.size() % 10), ".x");
       event.idempotency_key = event.id.ToText();

@@ -70,6 +70,27 @@ TEST_F(ListPlansTest, DeliveriesByEveryFilter) {
   }
 }
 
+TEST_F(ListPlansTest, AnEventAmongOthersOfItsMillisecond) {
+  const auto event = Find<EventId>("SELECT id FROM crowd WHERE n = 7");
+  DeliveryFilter filter;
+  filter.event_id = event;
+  PageRequest page;
+  page.size = 1000;
+  // All that was made in that millisecond, 1000 open and 1000 closed ones, is read, and nothing
+  // else.
+  ExpectCheap("deliveries of a crowded millisecond", {1100, 3000}, [&] {
+    const auto deliveries = stores_->deliveries.List(filter, page);
+    ASSERT_TRUE(deliveries.ok()) << deliveries.status();
+    EXPECT_EQ(deliveries->rows.size(), 100u);
+  });
+  ExpectCheap("an erasure in a crowded millisecond", {1100, 6000}, [&] {
+    const auto erased = stores_->purges.PurgeEvent(event);
+    ASSERT_TRUE(erased.ok()) << erased.status();
+    EXPECT_EQ(erased->canceled_deliveries, 50);
+    EXPECT_EQ(erased->responses, 50);
+  });
+}
+
 TEST_F(ListPlansTest, AQueueAndWhoIsItsHead) {
   DeliveryFilter filter;
   filter.endpoint_id = ordered_[0];
@@ -209,9 +230,32 @@ TEST_F(ListPlansTest, Housekeeping) {
   ExpectCheap("drop_expired", {20000, 2000},
               [&] { ASSERT_TRUE(stores_->maintenance.DropExpired({}).ok()); });
   ExpectCheap("nodes_heartbeat", {10, 50}, [&] { ASSERT_TRUE(stores_->nodes.Heartbeat(1).ok()); });
+  database_->Query(
+      "UPDATE endpoints SET delete_time = now() - interval '40 days' WHERE env_no = 1");
+  ExpectCheap("nothing to sweep of endpoints whose log is kept", {1100, 60000},
+              [&] { ASSERT_TRUE(stores_->maintenance.SweepSmall({}).ok()); });
+  EXPECT_EQ(database_->Value("SELECT count(*) >= 700 FROM endpoints WHERE env_no = 1"), "t");
   database_->Query("UPDATE nodes SET heartbeat_time = now() - interval '2 days'");
   ExpectCheap("nodes_forget", {10, 500}, [&] {
     ASSERT_TRUE(stores_->nodes.Forget({1, 2, 3, 4}).ok());
+  });
+}
+
+TEST_F(ListPlansTest, AnOrgIsErasedInSmallSteps) {
+  // Keys go by a join with their windows, which may read all of a third of two days.
+  database_->Query("TRUNCATE idempotency_keys");
+  // One has more of the log than two steps take.
+  database_->Query(
+      "INSERT INTO attempts SELECT numbered(t, n + 9000000), numbered(t, n + 9000000), event_id, "
+      "endpoint_id, env_no, number, origin, start_time, duration_us, outcome, http_status, error, "
+      "remote_address, send_count, response_headers, response_body, response_body_truncated, "
+      "phases_us, NULL, commit_xid "
+      "FROM (SELECT * FROM attempts WHERE env_no = 2 LIMIT 1) AS a, generate_series(1, 6000) AS n, "
+      "LATERAL (SELECT now() - n * interval '1 minute' AS t) AS x");
+  ExpectCheap("purge_org", {2100, 60000}, [&] {
+    const auto erased = stores_->purges.PurgeOrg("other", [] { return true; });
+    ASSERT_TRUE(erased.ok()) << erased.status();
+    EXPECT_GT(erased->attempts, 10000);
   });
 }
 

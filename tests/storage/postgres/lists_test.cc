@@ -18,27 +18,30 @@ constexpr int64_t kManyBytes = 1 << 20;
 
 class ListsTest : public StoreTest {
  protected:
-  // Deliveries and attempts of the last two days in all states, made by a seeded generator.
+  // Deliveries and attempts of the last two days in all states, made by a seeded generator. Events
+  // are made on the hour, two in its millisecond; a third of the deliveries is made again, later.
   void Fill(const std::string& seed) {
     Execute(absl::StrCat("SELECT setseed(", seed, R"SQL();
       INSERT INTO environments (org_id, env_id) VALUES ('a', 'x'), ('a', 'y'), ('b', 'x');
       CREATE TABLE ep AS SELECT ulid_at(now()) AS id, n FROM generate_series(1, 5) AS n;
       INSERT INTO endpoint_states (endpoint_id, state) SELECT id, 1 + n % 3 FROM ep;
       CREATE TABLE d AS
-        SELECT ulid_at(t) AS id, ulid_at(t) AS attempt_id, t,
-               ulid_floor(date_trunc('hour', t)) AS event_id, 1 + n % 3 AS env_no,
+        SELECT ulid_at(t) AS id, ulid_at(t) AS attempt_id, t, 1 + again::int AS origin,
+               (left(ulid_floor(hour)::text, 35) || n % 2)::uuid AS event_id, 1 + n % 3 AS env_no,
                (SELECT id FROM ep WHERE ep.n = 1 + floor(r * 5)::int) AS endpoint_id,
                1 + floor(random() * 5)::int AS state, 1 + floor(random() * 8)::int AS outcome
         FROM generate_series(1, 120) AS n,
-             LATERAL (SELECT n AS each, random() AS r,
-                             date_trunc('ms', now() - random() * interval '20 hours') AS t) AS x;
+             LATERAL (SELECT n % 3 = 0 AS again, random() AS r,
+                             date_trunc('ms', now() - random() * interval '20 hours') AS later) AS x,
+             LATERAL (SELECT date_trunc('hour', later) AS hour) AS y,
+             LATERAL (SELECT CASE WHEN again THEN later ELSE hour END AS t) AS z;
       INSERT INTO open_deliveries (delivery_id, event_id, endpoint_id, env_no, event_type, origin,
                                    create_time, next_attempt_time, lease_node)
-        SELECT id, event_id, endpoint_id, env_no, 't', 1, t, t, CASE WHEN state = 2 THEN 1 END
+        SELECT id, event_id, endpoint_id, env_no, 't', origin, t, t, CASE WHEN state = 2 THEN 1 END
         FROM d WHERE state <= 2;
       INSERT INTO closed_deliveries (delivery_id, event_id, endpoint_id, env_no, event_type, origin,
                                      state, state_reason, attempt_count, create_time, complete_time)
-        SELECT id, event_id, endpoint_id, env_no, 't', 1, state, state - 3, 1, t, t
+        SELECT id, event_id, endpoint_id, env_no, 't', origin, state, state - 3, 1, t, t
         FROM d WHERE state > 2;
       INSERT INTO attempts (attempt_id, delivery_id, event_id, endpoint_id, env_no, number, origin,
                             start_time, duration_us, outcome, http_status, error, remote_address,

@@ -4,6 +4,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "storage/postgres/maintenance_store.h"
+#include "storage/postgres/purge_store.h"
 #include "tests/storage/postgres/store_test_base.h"
 
 namespace postrider {
@@ -40,6 +41,34 @@ TEST_F(StoreTest, NodesThatStartTogetherMigrateOnce) {
   ASSERT_TRUE(rows.ok()) << rows.status();
   EXPECT_EQ(rows->Int(0, 0), rows->Int(0, 1));
   EXPECT_GE(rows->Int(0, 0), 1);
+}
+
+// As the schema was before indexes were given up, with the log of an endpoint that was swept then.
+TEST_F(StoreTest, AnUpgradeFindsTheOwnersOfTheWholeLog) {
+  NewEndpoint();
+  const EndpointId swept = NewEndpoint();
+  for (const Leased& delivery : Lease(2)) {
+    ASSERT_TRUE(Record({OutcomeOf(delivery, AttemptOutcome::kSucceeded)}).ok());
+  }
+  ASSERT_TRUE(endpoints_.Delete(swept).ok());
+  Execute(
+      "DELETE FROM endpoint_states WHERE state = 3; DELETE FROM endpoints WHERE delete_time < "
+      "now();"
+      "DELETE FROM schema_migrations WHERE version >= 8;"
+      "ALTER TABLE attempts ADD PRIMARY KEY (attempt_id);"
+      "CREATE INDEX attempts_of_env ON attempts (env_no, attempt_id) WHERE env_no IS NOT NULL;"
+      "DROP INDEX open_deliveries_again_of_event, closed_deliveries_again_of_event;"
+      "CREATE INDEX open_deliveries_of_event ON open_deliveries (event_id);"
+      "CREATE INDEX closed_deliveries_of_event ON closed_deliveries (event_id)");
+  PgMaintenanceStore maintenance(Options(SessionKind::kGeneral));
+  ASSERT_TRUE(maintenance.Migrate().ok());
+  EXPECT_THAT(Rows("SELECT url, delete_time IS NULL, env_no = (SELECT env_no FROM environments) "
+                   "FROM endpoints ORDER BY 1"),
+              ElementsAre("|f|t", "https://example.com/|t|t"));
+  PgPurgeStore purges(pool_);
+  const auto erased = purges.PurgeOrg("org", [] { return true; });
+  ASSERT_TRUE(erased.ok()) << erased.status();
+  EXPECT_EQ(erased->attempts, 4);
 }
 
 TEST_F(StoreTest, ADatabaseOfANewerPostriderIsLeftAlone) {

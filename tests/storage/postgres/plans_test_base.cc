@@ -70,6 +70,38 @@ INSERT INTO open_deliveries (delivery_id, event_id, endpoint_id, env_no, event_t
          CASE WHEN ev.n % 100 < 3 THEN 1 + ev.n % 3 END, 1, now() + interval '30 s'
   FROM ev, generate_series(1, 4) AS k, ep WHERE ep.n = (ev.n * 7 + k * 13) % 1000;
 
+-- Of each hundredth event one was made again, and is over.
+INSERT INTO closed_deliveries (delivery_id, event_id, endpoint_id, env_no, event_type, origin, state,
+                               state_reason, attempt_count, create_time, complete_time)
+  SELECT numbered(t + interval '1 minute', ev.n + 6000000), ev.id, ep.id, ev.env_no, type, 2, 3, 0, 1,
+         t + interval '1 minute', t + interval '1 minute'
+  FROM ev, ep WHERE ev.n > 100 AND ev.n % 100 = 0 AND ep.n = ev.n % 1000;
+
+-- A crowded millisecond three days ago: 20 events for 100 endpoints each, half of their deliveries open.
+CREATE TABLE crowd AS
+  SELECT numbered(time, n + 60000) AS id, n, time
+  FROM generate_series(1, 20) AS n, (SELECT now() - interval '3 days' AS time) AS t;
+INSERT INTO events (event_id, env_no, type, event_time, create_time, delivery_count, body, commit_xid)
+  SELECT id, 1, 'crowd', time, time, 100, '{}', 1 FROM crowd;
+INSERT INTO open_deliveries (delivery_id, event_id, endpoint_id, env_no, event_type, origin,
+                             create_time, next_attempt_time)
+  SELECT numbered(time, 7000000 + crowd.n * 1000 + ep.n), crowd.id, ep.id, 1, 'crowd', 1, time,
+         now() + interval '1 hour'
+  FROM crowd, ep WHERE ep.n BETWEEN 200 AND 249;
+INSERT INTO closed_deliveries (delivery_id, event_id, endpoint_id, env_no, event_type, origin, state,
+                               state_reason, attempt_count, create_time, complete_time)
+  SELECT numbered(time, 7000000 + crowd.n * 1000 + ep.n), crowd.id, ep.id, 1, 'crowd', 1, 3, 0, 1,
+         time, time
+  FROM crowd, ep WHERE ep.n BETWEEN 250 AND 299;
+INSERT INTO attempts (attempt_id, delivery_id, event_id, endpoint_id, env_no, number, origin,
+                      start_time, duration_us, outcome, http_status, error, remote_address,
+                      send_count, response_headers, response_body, response_body_truncated,
+                      phases_us, commit_xid)
+  SELECT numbered(time, 8000000 + crowd.n * 1000 + ep.n),
+         numbered(time, 7000000 + crowd.n * 1000 + ep.n), crowd.id, ep.id, 1, 1, 1, time, 1000, 1,
+         200, '', '', 1, '', 'answer', false, '{1,1,1,1}', 1
+  FROM crowd, ep WHERE ep.n BETWEEN 250 AND 299;
+
 -- Ten ordered endpoints, and for each what was accepted within 3000 seconds, four days ago.
 CREATE TABLE queues AS
   SELECT numbered(now() - interval '2 days', n) AS id, n FROM generate_series(1, 10) AS n;
@@ -113,7 +145,8 @@ Stores::Stores(const std::string& conninfo)
       deliveries(pool, environments),
       endpoints(pool, environments),
       maintenance(general),
-      nodes(general) {}
+      nodes(general),
+      purges(pool) {}
 
 testing::TestDatabase* PlansTest::database_ = nullptr;
 std::vector<EndpointId> PlansTest::endpoints_;

@@ -17,6 +17,7 @@
 #include "storage/postgres/event_store.h"
 #include "storage/postgres/maintenance_store.h"
 #include "storage/postgres/node_store.h"
+#include "storage/postgres/purge_store.h"
 #include "storage/postgres/session_pool.h"
 #include "tests/support/test_database.h"
 
@@ -38,6 +39,7 @@ struct Stores {
   PgEndpointStore endpoints;
   PgMaintenanceStore maintenance;
   PgNodeStore nodes;
+  PgPurgeStore purges;
 };
 
 // What a statement may cost at most. Blocks are pages that a node of its plan touched, written ones
