@@ -73,7 +73,8 @@ Committer::Committer(std::unique_ptr<EventAcceptor> acceptor, const CommitLimits
       limits_(limits),
       lease_(std::move(lease)),
       outputs_(std::move(outputs)),
-      clock_(clock) {}
+      clock_(clock),
+      bound_(limits.max_batch_events) {}
 
 bool Committer::Exceeds(const Waiting& waiting, const Waiting& more, int part) const {
   if (waiting.events == 0) return false;  // a call alone may be larger
@@ -112,8 +113,8 @@ std::vector<Submission> Committer::TakeBatch() {
   absl::flat_hash_set<Key> keys;
   Waiting taken;
   const Instant now = clock_.Monotonic();
-  while (!waiting_.empty() && taken.events < limits_.max_batch_events &&
-         taken.bytes < limits_.max_batch_bytes) {
+  const size_t most = bound_.Events(now);
+  while (!waiting_.empty() && taken.events < most && taken.bytes < limits_.max_batch_bytes) {
     Submission submission = waiting_.Pop();
     const bool repeats =
         std::any_of(submission.events.begin(), submission.events.end(), [&](const NewEvent& e) {
@@ -127,6 +128,7 @@ std::vector<Submission> Committer::TakeBatch() {
       for (const NewEvent& event : submission.events) {
         if (!event.idempotency_key.empty()) keys.insert({event.tenant, event.idempotency_key});
       }
+      bound_.OnCall(OrgOf(submission), now);
       taken.events += submission.events.size();
       taken.bytes += BytesOf(submission);
       batch.push_back(std::move(submission));
@@ -173,7 +175,10 @@ void Committer::Commit(std::vector<Submission> batch) {
   for (int run = 0; run < (alone ? kMaxRuns : kMaxRunsTogether); ++run) {
     const Instant begun = clock_.Monotonic();
     results = acceptor_->Accept(events, numbers, lease_());
-    if (results.ok()) outputs_.accepted(events, *results, begun);
+    if (results.ok()) {
+      bound_.OnStored(events.size(), clock_.Monotonic() - begun);
+      outputs_.accepted(events, *results, begun);
+    }
     if (absl::IsUnknown(results.status())) outputs_.untold(IdsOf(events));
     if (!absl::IsAborted(results.status())) break;
   }

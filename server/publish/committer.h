@@ -13,6 +13,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
+#include "server/publish/batch_bound.h"
 #include "server/publish/submission.h"
 #include "server/publish/turns.h"
 #include "server/runtime/clock.h"
@@ -24,7 +25,9 @@ struct CommitLimits {
   // Of all calls that wait. One org's are half of it at most: others get in at any time.
   size_t max_waiting_events = 20000;
   int64_t max_waiting_bytes = int64_t{96} << 20;
-  size_t max_batch_events = 500;  // one call's events stay together, however many
+  // Fewer while several orgs publish (batch_bound.h). One call's events stay together, however
+  // many.
+  size_t max_batch_events = 500;
   int64_t max_batch_bytes = int64_t{8} << 20;
 };
 
@@ -77,6 +80,7 @@ class Committer {
   const Outputs outputs_;
   const DatabaseClock& clock_;
   Turns waiting_;
+  BatchBound bound_;
 
   absl::Mutex mutex_;
   Waiting admitted_ ABSL_GUARDED_BY(mutex_);

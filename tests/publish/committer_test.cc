@@ -2,6 +2,7 @@
 
 #include "server/publish/committer.h"
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <string>
@@ -154,6 +155,40 @@ TEST_F(CommitterTest, OrgsHaveTheirTurnsAndKeepTheirOrder) {
   for (const char* type : {"b1", "b2"}) Admit(CallOf("other", type));
   Run();
   EXPECT_THAT(book_.batches, ElementsAre("a1 b1 a2", "b2 a3"));
+}
+
+TEST_F(CommitterTest, TransactionsAreShorterWhileSeveralOrgsPublish) {
+  CommitLimits limits;
+  limits.max_batch_events = 150;
+  Committer committer(
+      std::make_unique<FakeAcceptor>(book_), limits, [] { return FanOutLease(); },
+      {[](const auto&, const auto&, Instant) {}, [](std::vector<EventId>) {}}, clock_);
+  // An event takes 0.25 ms, so 20 ms are 80 of them.
+  size_t most = 0;
+  book_.say = [&](const std::string& batch) {
+    const size_t events = (batch.size() + 1) / 2;
+    now_ += absl::Microseconds(250) * static_cast<int64_t>(events);
+    most = std::max(most, events);
+    return absl::OkStatus();
+  };
+  const auto publish = [&](int of_one, int of_two) {
+    std::vector<Submission> calls;
+    for (int i = 0; i < of_one; ++i) calls.push_back(CallOf("one", "a"));
+    for (int i = 0; i < of_two; ++i) calls.push_back(CallOf("two", "b"));
+    for (const Submission& call : calls) ASSERT_TRUE(committer.Admit(call).ok());
+    most = 0;
+    while (committer.Step(std::exchange(calls, {})) < absl::InfiniteDuration()) {
+    }
+  };
+  publish(400, 0);
+  EXPECT_EQ(most, 150u);
+  publish(400, 1);
+  EXPECT_EQ(most, 150u) << "what is known when it begins";
+  publish(400, 1);
+  EXPECT_EQ(most, 80u);
+  now_ += absl::Seconds(1);
+  publish(400, 0);
+  EXPECT_EQ(most, 150u);
 }
 
 TEST_F(CommitterTest, ACallWhoseDeadlinePassedIsNotStored) {
