@@ -9,7 +9,8 @@ namespace postrider::dispatch {
 namespace {
 
 constexpr size_t kOrdersAtOnce = 256;
-constexpr int kDeliveriesAtOnce = 2000;
+// A claim of more would hold up what else PostgreSQL does, and then all of it begins at once.
+constexpr int kDeliveriesAtOnce = 500;
 constexpr size_t kReleasesAtOnce = 1000;
 constexpr int32_t kDuePage = 1000;
 constexpr int32_t kTakeOverAtOnce = 1000;

@@ -9,6 +9,8 @@
 namespace postrider::dispatch {
 namespace {
 
+// Attempts started in a turn: what came in meanwhile is not kept waiting by a burst of them.
+constexpr size_t kStartsAtOnce = 256;
 constexpr absl::Duration kSweepInterval = absl::Seconds(1);
 // A change holds for every attempt that starts longer after its answer (SEMANTICS, "Delivery").
 constexpr absl::Duration kStartWithin = absl::Seconds(1);
@@ -419,6 +421,7 @@ void Dispatcher::ServeReady(Instant now, absl::Time database_now) {
   while (!ready_.empty()) {
     if (!draining_) {
       if (slots_.full() || unrecorded() >= limits_.max_unrecorded) return;
+      if (turn_.requests.size() >= kStartsAtOnce) return;
       if (in_outage() && probes == 0) return;
     }
     const EndpointId id = ready_.front();
@@ -482,6 +485,7 @@ Turn Dispatcher::Run(Instant now, absl::Time database_now) {
   if (!joined_) turn.wake_at = std::min(turn.wake_at, standing_.joined_at);
   if (!timers_.empty()) turn.wake_at = std::min(turn.wake_at, timers_.top().at);
   turn.wake_at = std::min(turn.wake_at, verdicts_.next_look());
+  if (turn.requests.size() >= kStartsAtOnce) turn.wake_at = now;
   if (in_outage() && !ready_.empty() && fresh) {
     turn.wake_at = std::min(turn.wake_at, std::max(next_probe_, now + kVerdictInterval));
   }

@@ -24,6 +24,9 @@ CURLM* NewMulti(const LoopOptions& options) {
   return multi;
 }
 
+// Requests started in a turn: answers that are there are not kept waiting by a burst of them.
+constexpr int kStartsAtOnce = 64;
+
 // How often the requests that wait are searched for those whose start_by has passed. None starts
 // late in between; it is only given back that much later.
 constexpr absl::Duration kExpiryInterval = absl::Milliseconds(100);
@@ -119,7 +122,9 @@ void Multi::ExpireWaiting(Instant now, std::vector<Result>* results) {
 
 void Multi::StartWaiting(Instant now, std::vector<Result>* results) {
   for (Request& request : lookups_.TakeRunnable()) queue_.Return(std::move(request));
-  while (std::optional<Request> request = queue_.Next()) {
+  for (int i = 0; i < kStartsAtOnce; ++i) {
+    std::optional<Request> request = queue_.Next();
+    if (!request) return;
     Start(*std::move(request), now, results);
   }
 }

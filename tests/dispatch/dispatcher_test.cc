@@ -37,6 +37,21 @@ TEST_F(DispatcherTest, TheTurnGoesOnWhereTheNodesLimitStoppedIt) {
   EXPECT_THAT(DeliveriesOf(Run().requests), ElementsAre(12, 22, 32, 13, 23, 33));
 }
 
+TEST_F(DispatcherTest, ABurstIsSpreadOverTurnsThatFollowAtOnce) {
+  std::vector<std::shared_ptr<const Target>> targets;
+  for (int n = 1; n <= 30; ++n) {
+    AddWork(n, 100 * n, 10);
+    targets.push_back(TargetNo(n));
+  }
+  Load(targets);
+  const Turn first = Run();
+  EXPECT_THAT(first.requests, SizeIs(256));
+  EXPECT_EQ(first.wake_at, now_);
+  const Turn second = Run();
+  EXPECT_THAT(second.requests, SizeIs(44));
+  EXPECT_GT(second.wake_at, now_);
+}
+
 TEST_F(DispatcherTest, NeverMoreInFlightThanTheNodeMay) {
   DispatchLimits limits;
   limits.max_in_flight = 7;
