@@ -3,20 +3,23 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
 #include <limits>
+#include <memory>
 #include <thread>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 
 namespace postrider {
 namespace {
 
-#ifdef __SANITIZE_THREAD__
+#if defined(PLANT_RACES)
 
 // As ThreadSanitizer ends a program by default.
 constexpr int kFound = 66;
@@ -69,7 +72,7 @@ TEST_F(RaceDeathTest, LocksInDifferentOrderAreReported) {
   EXPECT_EXIT(both(), ::testing::ExitedWithCode(kFound), "lock-order-inversion");
 }
 
-// That it knows Abseil's locks, readers and waits: absl_locks.cc.
+// That it knows Abseil's locks, readers and waits: absl_calls.cc.
 TEST_F(RaceDeathTest, CountingUnderOneLockIsNot) {
   const auto count = [this](int thread) {
     if (thread == 0) {
@@ -109,9 +112,30 @@ TEST_F(RaceDeathTest, WhatIsWaitedForIsNot) {
   EXPECT_EXIT(notify(), ::testing::ExitedWithCode(0), "");
 }
 
-#endif
+TEST_F(RaceDeathTest, AStatusThatThreadsHaveCopiesOfIsNot) {
+  const absl::Status shared = absl::InternalError("somewhere else than in itself");
+  const auto copy = [&](int) {
+    const absl::Status copied = shared;
+    if (copied.ok()) std::abort();
+  };
+  // Whoever is last ends what all had.
+  const auto give_up = [&] {
+    auto own = std::make_unique<absl::Status>(absl::InternalError("own"));
+    std::atomic<bool> copied = false;
+    std::thread other([theirs = *own, &copied]() mutable {
+      { const absl::Status again = theirs; }
+      theirs = absl::OkStatus();
+      copied.store(true, std::memory_order_relaxed);
+    });
+    while (!copied.load(std::memory_order_relaxed)) std::this_thread::yield();
+    own.reset();
+    other.join();
+    Twice(copy);
+  };
+  EXPECT_EXIT(give_up(), ::testing::ExitedWithCode(0), "");
+}
 
-#ifdef __SANITIZE_ADDRESS__
+#elif defined(PLANT_MEMORY_FAULTS)
 
 // As AddressSanitizer, LeakSanitizer and, after a report, UndefinedBehaviorSanitizer end a program
 // by default.
@@ -158,6 +182,8 @@ TEST_F(MemoryDeathTest, UndefinedBehaviourEndsTheProgram) {
   EXPECT_EXIT(overflow(), ::testing::ExitedWithCode(kFound), "signed integer overflow");
 }
 
+#else
+#error "no sanitizer, or one that nothing is planted for"
 #endif
 
 }  // namespace
