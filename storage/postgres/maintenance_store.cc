@@ -10,7 +10,7 @@ namespace {
 
 constexpr absl::Duration kLong = absl::Minutes(10);
 constexpr int32_t kRowsAtOnce = 5000;
-constexpr int64_t kDeadRowsWorthAVacuum = 50000;
+constexpr int64_t kDeadRowsWorthAVacuum = 30000;
 constexpr Statement kNow{"now", "SELECT now()"};
 
 // In order; a migration that was released never changes.
