@@ -137,7 +137,8 @@ absl::Status PgMaintenanceStore::VacuumHot() {
   absl::StatusOr<Result> dead = session_.Run(sql::kHotDeadRows);
   if (!dead.ok()) return dead.status();
   if (dead->rows() == 0 || dead->Int(0, 0) < kDeadRowsWorthAVacuum) return absl::OkStatus();
-  return session_.Execute("VACUUM (INDEX_CLEANUP ON) open_deliveries", kLong);
+  // Where another server or PostgreSQL itself is at it, that will do.
+  return session_.Execute("VACUUM (SKIP_LOCKED, INDEX_CLEANUP ON) open_deliveries", kLong);
 }
 
 }  // namespace postrider

@@ -1,10 +1,5 @@
 // Finding a PostgreSQL among several hosts (storage/postgres/connect.h).
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <cstdlib>
 #include <string>
 
@@ -13,6 +8,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/storage/postgres/store_test_base.h"
+#include "tests/support/silent_host.h"
 
 namespace postrider {
 namespace {
@@ -21,27 +17,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
-
-// Takes connections and says nothing, as a host does whose PostgreSQL hangs.
-class SilentHost {
- public:
-  SilentHost() : listener_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof(address);
-    bind(listener_, reinterpret_cast<sockaddr*>(&address), size);
-    listen(listener_, 16);
-    getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
-    port_ = ntohs(address.sin_port);
-  }
-  ~SilentHost() { close(listener_); }
-  int port() const { return port_; }
-
- private:
-  const int listener_;
-  int port_ = 0;
-};
 
 class ConnectTest : public StoreTest {
  protected:
@@ -66,7 +41,7 @@ class ConnectTest : public StoreTest {
 };
 
 TEST_F(ConnectTest, AHostThatSaysNothingIsLeftAfterItsTimeAndNotTriedFirstAgain) {
-  SilentHost silent;
+  const testing::SilentHost silent;
   SessionOptions options = Options(SessionKind::kGeneral);
   options.conninfo = Behind("127.0.0.1", silent.port());
   options.connect_timeout = absl::Seconds(5);
@@ -116,7 +91,7 @@ TEST(ConnectorTest, WhatIsWrongWithAConninfoIsSaidWithoutItsPassword) {
 TEST_F(ConnectTest, AHostThatRefusesIsPassedOverAtOnce) {
   int port = 0;
   {
-    SilentHost gone;
+    const testing::SilentHost gone;
     port = gone.port();
   }
   SessionOptions options = Options(SessionKind::kGeneral);
