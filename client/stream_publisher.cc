@@ -14,6 +14,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "client/channel.h"
@@ -271,9 +272,11 @@ class StreamPublisher::Sender {
 
   // Says what the try before met, if none was answered since: often the reason.
   absl::Status NoAnswerInTime() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return absl::DeadlineExceededError(absl::StrCat(
-        "there was no answer in time",
-        lost_streams_ > 0 ? absl::StrCat("; the stream before: ", lost_with_.message()) : ""));
+    constexpr absl::string_view kText = "there was no answer in time";
+    if (lost_streams_ == 0) return absl::DeadlineExceededError(kText);
+    if (absl::IsDeadlineExceeded(lost_with_)) return lost_with_;  // it says so already
+    return absl::DeadlineExceededError(
+        absl::StrCat(kText, "; the stream before: ", lost_with_.message()));
   }
 
   // What waits for a stream does so no longer than its deadline.

@@ -220,6 +220,10 @@ TEST_F(StreamPublisherTest, HoldsBackWhatTheServerDoesNotAnswer) {
   EXPECT_EQ(outcomes_.count(), 30u);
   // Ten at a time, each of which took its time.
   EXPECT_GE(server_.streams(), 3);
+  for (int i = 0; i < 30; ++i) {
+    EXPECT_EQ(outcomes_.Of(absl::StrCat("type_", i)),
+              absl::DeadlineExceededError("there was no answer in time"));
+  }
 }
 
 TEST_F(StreamPublisherTest, ItsEndWaitsForAllAnswers) {
