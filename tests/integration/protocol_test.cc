@@ -84,21 +84,23 @@ struct Malformed {
   std::string bytes;
 };
 
-class MalformedMessageTest : public ProtocolTest {
- protected:
-  static const std::vector<Malformed>& All() {
-    static const auto* const all = new std::vector<Malformed>{
-        {"a field cut short", std::string("\x0a\x05 ab", 5)},
-        {"a number cut short", std::string("\x08\xff", 2)},
-        {"a field of number zero", std::string("\x00\x01", 2)},
-        {"a group that does not end", std::string("\xfb\x01", 2)},
-        {"a wire type that does not exist", std::string("\x0e", 1)},
-    };
-    return *all;
-  }
-};
+const std::vector<Malformed>& AllMalformed() {
+  static const auto* const all = new std::vector<Malformed>{
+      {"a field cut short", std::string("\x0a\x05 ab", 5)},
+      {"a number cut short", std::string("\x08\xff", 2)},
+      {"a field of number zero", std::string("\x00\x01", 2)},
+      {"a group that does not end", std::string("\xfb\x01", 2)},
+      {"a wire type that does not exist", std::string("\x0e", 1)},
+  };
+  return *all;
+}
+
+// On a database of its own: nothing else is under way there.
+class MalformedMessageTest : public OwnServersTest {};
 
 TEST_F(MalformedMessageTest, IsInvalidArgumentInEveryMethodAndNothingIsStored) {
+  ServerProcess* const server = StartServer();
+  ASSERT_NE(server, nullptr);
   const std::string before = database().Dump();
   for (const char* method :
        {"PublisherService/Publish", "PublisherService/BatchPublish",
@@ -110,16 +112,17 @@ TEST_F(MalformedMessageTest, IsInvalidArgumentInEveryMethodAndNothingIsStored) {
         "DeliveryService/GetDelivery", "DeliveryService/ListDeliveries",
         "DeliveryService/ListAttempts", "DeliveryService/RedeliverDelivery",
         "DeliveryService/CancelDelivery"}) {
-    for (const Malformed& malformed : All()) {
-      EXPECT_REFUSED(api().CallRaw(absl::StrCat("postrider.v1.", method), malformed.bytes).status,
-                     StatusCode::INVALID_ARGUMENT)
+    for (const Malformed& malformed : AllMalformed()) {
+      EXPECT_REFUSED(
+          server->api().CallRaw(absl::StrCat("postrider.v1.", method), malformed.bytes).status,
+          StatusCode::INVALID_ARGUMENT)
           << method << ": " << malformed.name;
     }
   }
   EXPECT_EQ(database().Dump(), before);
 }
 
-TEST_F(MalformedMessageTest, TextThatIsNotUtf8IsInvalidArgumentInEveryMethod) {
+TEST_F(ProtocolTest, TextThatIsNotUtf8IsInvalidArgumentInEveryMethod) {
   const std::string first("\x0a\x02\xc3\x28", 4);       // Field 1.
   const std::string second("\x12\x01\xff", 3);          // Field 2.
   const std::string nested("\x0a\x03\x12\x01\xff", 5);  // Field 2 of field 1.
@@ -150,7 +153,7 @@ TEST_F(MalformedMessageTest, TextThatIsNotUtf8IsInvalidArgumentInEveryMethod) {
   }
 }
 
-TEST_F(MalformedMessageTest, AnEndlesslyNestedMessageIsInvalidArgumentAndDoesNoHarm) {
+TEST_F(ProtocolTest, AnEndlesslyNestedMessageIsInvalidArgumentAndDoesNoHarm) {
   // A Struct of 5,000 levels: Value.struct_value (field 5) of Struct.fields (field 1), value 2.
   google::protobuf::Struct data;
   (*data.mutable_fields())["a"].set_bool_value(true);
@@ -176,7 +179,7 @@ TEST_F(MalformedMessageTest, AnEndlesslyNestedMessageIsInvalidArgumentAndDoesNoH
   Publish(Event());  // The server lives.
 }
 
-TEST_F(MalformedMessageTest, FieldsThatThisVersionDoesNotKnowArePassedOver) {
+TEST_F(ProtocolTest, FieldsThatThisVersionDoesNotKnowArePassedOver) {
   std::string message = Event().SerializeAsString();
   message += std::string("\xfa\x3e\x03xyz", 6);  // Field 1007.
   const Reply<std::string> reply = api().CallRaw("postrider.v1.PublisherService/Publish", message);
