@@ -71,6 +71,7 @@ TEST_F(ListPlansTest, DeliveriesByEveryFilter) {
 }
 
 TEST_F(ListPlansTest, AnEventAmongOthersOfItsMillisecond) {
+  if (TodayIsYoung()) GTEST_SKIP() << "SKIPPED: today has just begun (UTC)";
   const auto event = Find<EventId>("SELECT id FROM crowd WHERE n = 7");
   DeliveryFilter filter;
   filter.event_id = event;
@@ -178,6 +179,7 @@ TEST_F(ListPlansTest, APageFarBackCostsAsMuchAsTheFirst) {
 }
 
 TEST_F(ListPlansTest, OneEventOrDelivery) {
+  if (TodayIsYoung()) GTEST_SKIP() << "SKIPPED: today has just begun (UTC)";
   const auto event = Find<EventId>("SELECT id FROM ev WHERE n = 17000");
   ExpectCheap("an event", {2, 50}, [&] { ASSERT_TRUE(stores_->events.Get(event).ok()); });
   const std::string key = database_->Value(
@@ -243,6 +245,7 @@ TEST_F(ListPlansTest, Housekeeping) {
 }
 
 TEST_F(ListPlansTest, AnOrgIsErasedInSmallSteps) {
+  if (TodayIsYoung()) GTEST_SKIP() << "SKIPPED: today has just begun (UTC)";
   // Keys go by a join with their windows, which may read all of a third of two days.
   database_->Query("TRUNCATE idempotency_keys");
   // One has more of the log than two steps take.
