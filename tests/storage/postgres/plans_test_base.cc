@@ -60,7 +60,21 @@ INSERT INTO events (event_id, env_no, type, event_time, create_time, delivery_co
   SELECT id, env_no, type, t, t, 4, n, '{}', 1 FROM ev;
 INSERT INTO idempotency_keys (window_start, env_no, key, event_id, content_digest, delivery_count,
                               create_time)
-  SELECT date_trunc('day', t), env_no, n, id, '', 4, t FROM ev WHERE t > now() - interval '2 days';
+  SELECT date_trunc('day', t), env_no, n, id, '', 4, t FROM ev
+  WHERE t >= date_trunc('day', now()) - interval '2 days';
+
+-- Today has something at any time of the day: 2000 events more, with a delivery each, since it began.
+CREATE TABLE today AS
+  SELECT numbered(t, n) AS id, t, n, 1 + (n % 10 >= 7)::int AS env_no, 't' || n % 100 || '.x' AS type
+  FROM generate_series(20000000, 20001999) AS n,
+       LATERAL (SELECT date_trunc('day', now()) + (now() - date_trunc('day', now())) *
+                       ((n - 20000000) / 2000.0) AS t) AS x;
+INSERT INTO events (event_id, env_no, type, event_time, create_time, delivery_count,
+                    idempotency_key, body, commit_xid)
+  SELECT id, env_no, type, t, t, 1, n, '{}', 1 FROM today;
+INSERT INTO idempotency_keys (window_start, env_no, key, event_id, content_digest, delivery_count,
+                              create_time)
+  SELECT date_trunc('day', t), env_no, n, id, '', 1, t FROM today;
 
 INSERT INTO open_deliveries (delivery_id, event_id, endpoint_id, env_no, event_type, origin,
                              create_time, next_attempt_time, lease_node, lease_token,
@@ -130,6 +144,18 @@ INSERT INTO attempts (attempt_id, delivery_id, event_id, endpoint_id, env_no, nu
   SELECT numbered(t, ev.n), numbered(t, ev.n + 5000000), ev.id, ep.id, ev.env_no, 1, 1, t, 1000,
          CASE WHEN ev.n % 10000 = 3 THEN 3 ELSE 1 END, 200, '', '', 1, '', '', false, '{1,1,1,1}', 1
   FROM ev, ep WHERE ep.n = ev.n % 1000;
+
+INSERT INTO closed_deliveries (delivery_id, event_id, endpoint_id, env_no, event_type, origin, state,
+                               state_reason, attempt_count, create_time, complete_time)
+  SELECT numbered(t, today.n + 5000000), today.id, ep.id, today.env_no, type, 1, 3, 0, 1, t, t
+  FROM today, ep WHERE ep.n = today.n % 1000;
+INSERT INTO attempts (attempt_id, delivery_id, event_id, endpoint_id, env_no, number, origin,
+                      start_time, duration_us, outcome, http_status, error, remote_address,
+                      send_count, response_headers, response_body, response_body_truncated,
+                      phases_us, commit_xid)
+  SELECT numbered(t, today.n), numbered(t, today.n + 5000000), today.id, ep.id, today.env_no, 1, 1, t,
+         1000, 1, 200, '', '', 1, '', '', false, '{1,1,1,1}', 1
+  FROM today, ep WHERE ep.n = today.n % 1000;
 )SQL";
 
 }  // namespace

@@ -59,11 +59,6 @@ class PlansTest : public ::testing::Test {
   static void NewDatabase();
   static void Fill();
 
-  // Whether the partitions of today hold little by what PostgreSQL knows of them, although tests
-  // have put more there: then it reads them whole, and what that costs is not to be seen here.
-  static bool TodayIsYoung() {
-    return database_->Value("SELECT extract(hour FROM now() AT TIME ZONE 'UTC') < 6") == "t";
-  }
   // Runs `call` and looks at the plans of its statements, all of them.
   static void ExpectCheap(const std::string& what, Limit limit, absl::FunctionRef<void()> call);
 

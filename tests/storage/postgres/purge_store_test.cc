@@ -77,7 +77,7 @@ TEST_F(PurgeStoreTest, ForgetsTheDigestInEveryWindowThatHoldsTheKeyAndNoOther) {
   // As early in a window, when a key is put into the window before too, and with windows that were
   // much shorter once.
   Execute(
-      "SELECT make_day((now() - interval '1 day')::date);"
+      "SELECT make_day(now()::date - n) FROM generate_series(1, 2) AS n;"
       "INSERT INTO idempotency_keys SELECT window_start - i * interval '1 hour', env_no, key, "
       "event_id, content_digest, given_event_time, delivery_count, create_time "
       "FROM idempotency_keys, generate_series(1, 5) i");
@@ -246,7 +246,7 @@ TEST_F(PurgeStoreTest, AnOrgsKeysGoInEveryWindow) {
   other.tenant = {"other", "env"};
   Accept({other}, {});
   Execute(
-      "SELECT make_day((now() - interval '1 day')::date);"
+      "SELECT make_day(now()::date - n) FROM generate_series(1, 2) AS n;"
       "INSERT INTO idempotency_keys SELECT window_start - interval '1 hour', env_no, key, "
       "event_id, "
       "content_digest, given_event_time, delivery_count, create_time FROM idempotency_keys");
